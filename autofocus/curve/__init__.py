@@ -1,0 +1,1 @@
+"""From (position, metric, error) to the best focus."""

@@ -1,0 +1,1 @@
+"""The outside world behind `ports`: Alpaca camera and focuser, guider, clock."""

@@ -1,0 +1,1 @@
+"""FITS files, their folders and their names."""

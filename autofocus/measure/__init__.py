@@ -1,0 +1,1 @@
+"""Pixels to numbers: trace, background, profile, width, signal."""

@@ -1,0 +1,1 @@
+"""One run from its first event to its last, on whatever devices `ports` names."""
