@@ -30,7 +30,7 @@ Columns = Annotated[tuple[int, int], BeforeValidator(_columns)]
 class Section(BaseModel):
     """A section of scope.yaml: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class AutoExposure(Section):
