@@ -118,6 +118,7 @@ class Measurement:
     temperature_c: float | None = None
     used: bool = True
     why: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
