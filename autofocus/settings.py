@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -21,10 +21,23 @@ def _columns(value: Any) -> Any:
         if not (colon and first.strip().isdigit() and last.strip().isdigit()):
             raise ValueError("give columns as A:B, two whole numbers, for example 1500:1600")
         return (int(first), int(last))
+    return tuple(value) if isinstance(value, list) else value  # strict reading wants a tuple once a validator has run
+
+
+def _address(value: str) -> str:
+    """Refuse what is not ``host:port``, without ever repeating a password."""
+    host, colon, port = value.rpartition("@")[2].rpartition(":")
+    if "://" in value:
+        raise ValueError("give host:port without http://")
+    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise ValueError("give it as host:port, for example 192.168.1.20:11111")
+    if any(not c.isprintable() or c.isspace() or c in "/?#" for c in value) or (":" in host and host[0] != "["):
+        raise ValueError("give it as host:port (an IPv6 host in brackets), without spaces or a path")
     return value
 
 
-Columns = Annotated[tuple[int, int], BeforeValidator(_columns)]
+Columns = Annotated[tuple[int, int], BeforeValidator(_columns, json_schema_input_type=str | tuple[int, int])]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Section(BaseModel):
@@ -51,9 +64,9 @@ class AutoExposure(Section):
 class CameraSettings(Section):
     """The camera that takes the spectra."""
 
-    address: str
+    address: Address
     """host:port of the Alpaca server (user:password@host:port where it asks for one)"""
-    device_number: int = Field(0, ge=0)
+    device_number: Annotated[int, Field(ge=0)] = 0
     """the camera's number on that server"""
     exposure_s: Positive = 10.0
     """exposure of each frame, seconds: long enough to average the seeing (5 s or more)"""
@@ -63,7 +76,7 @@ class CameraSettings(Section):
     """the driver's gain; null: leave it as it is"""
     offset: int | None = None
     """the driver's offset; null: leave it as it is"""
-    binning: int = Field(1, ge=1, le=16)
+    binning: Annotated[int, Field(ge=1, le=16)] = 1
     """binning in both directions"""
     readout_mode: str | int | None = None
     """name or number of the readout mode; null: leave it as it is"""
@@ -76,13 +89,13 @@ class CameraSettings(Section):
 class FocuserSettings(Section):
     """The focuser, and how it is to be approached."""
 
-    address: str
+    address: Address
     """host:port of the Alpaca server"""
-    device_number: int = Field(0, ge=0)
+    device_number: Annotated[int, Field(ge=0)] = 0
     """the focuser's number on that server"""
     approach: Literal["inward", "outward"] = "inward"
     """direction of the last motion before every frame; inward is towards smaller positions"""
-    backlash_steps: int = Field(0, ge=0)
+    backlash_steps: Annotated[int, Field(ge=0)] = 0
     """how far to overshoot before coming back in the approach direction; 0: no backlash"""
     settle_s: NonNegative = 1.0
     """wait after each move, seconds"""
@@ -90,7 +103,7 @@ class FocuserSettings(Section):
     """focuser travel per step; null: ask the driver"""
     move_timeout_s: Positive = 60.0
     """longest time one move may take, seconds"""
-    position_tolerance_steps: int = Field(1, ge=0)
+    position_tolerance_steps: Annotated[int, Field(ge=0)] = 1
     """how far from its target a move may end"""
     min_position: int | None = None
     """never go below this position; null: the driver's limit"""
@@ -109,7 +122,7 @@ class GuiderSettings(Section):
 
     kind: Literal["none", "phd2", "steady"] = "none"
     """none: only settle_s; phd2: wait for PHD2; steady: watch the spectrum itself"""
-    address: str = "127.0.0.1:4400"
+    address: Address = "127.0.0.1:4400"
     """host:port of PHD2's event server"""
     sees_slit: bool = True
     """true: the guide camera looks at the slit, so it sees the image shift of a move"""
@@ -162,19 +175,19 @@ class SearchSettings(Section):
     """exposure for which snr is maximised; null: the focus exposure"""
     spacing_steps: Annotated[int, Field(ge=1)] | Literal["auto"] = 15
     """steps between samples of the sweep; auto: from the first frames"""
-    samples_each_side: int = Field(4, ge=2, le=50)
+    samples_each_side: Annotated[int, Field(ge=2, le=50)] = 4
     """samples on each side of the estimate"""
-    exposures_per_sample: int = Field(1, ge=1, le=20)
+    exposures_per_sample: Annotated[int, Field(ge=1, le=20)] = 1
     """frames at each position"""
     tolerance_steps: Positive = 3.0
     """stop refining once the 1 sigma error of the position is this small"""
     min_nsig_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     """with objective fwhm: only where NSIG keeps this fraction of its peak"""
-    max_exposures: int = Field(40, ge=5, le=1000)
+    max_exposures: Annotated[int, Field(ge=5, le=1000)] = 40
     """never take more frames than this"""
     time_limit_s: Positive = 1800.0
     """never search longer than this, seconds"""
-    retries: int = Field(1, ge=0, le=5)
+    retries: Annotated[int, Field(ge=0, le=5)] = 1
     """how often a failed search begins again, centred on what it learned"""
     confirm: bool = True
     """take a last frame at the answer and compare it with the prediction"""
@@ -198,7 +211,7 @@ class WebSettings(Section):
     """serve the page during a run"""
     host: str = "127.0.0.1"
     """address to bind; any other than loopback needs a token"""
-    port: int = Field(8330, ge=0, le=65535)
+    port: Annotated[int, Field(ge=0, le=65535)] = 8330
     """port to bind"""
 
 
@@ -207,7 +220,7 @@ class SimulatorSettings(Section):
 
     instrument: str = "starex"
     """starex, uvex, alpy600, lhires or longslit"""
-    seed: int = Field(1, ge=0)
+    seed: Annotated[int, Field(ge=0)] = 1
     """another seed is another night: other optima, other seeing"""
     speed: Positive = 1.0
     """exposures, moves and settling take 1/speed of their time"""
