@@ -136,6 +136,8 @@ class CurveFit:
 
     ``uncertainty`` includes the spread between the models that the data cannot tell apart. ``line`` holds
     (position, value) pairs over the sampled range, so that every view draws the same curve.
+    ``band`` holds, at the same positions, (position, 1 σ of the curve, 1 σ of a single frame about it from seeing and
+    transparency). ``bracketed``: at least two sampled positions lie on either side of the optimum.
     """
 
     metric: Metric
@@ -147,6 +149,8 @@ class CurveFit:
     r_squared: float | None
     parameters: Mapping[str, float] = field(default_factory=dict)
     line: tuple[tuple[float, float], ...] = ()
+    band: tuple[tuple[float, float, float], ...] = ()
+    bracketed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ class BestFocus:
     uncertainty: float
     low: float
     high: float
+    bracketed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,127 @@
+"""The measurements of one run as arrays ready to fit, scaled to order one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autofocus.curve.hyperbola import Array
+from autofocus.model import Flag, Measurement
+
+WIDTH, LIGHT = 0, 1
+LIGHT_SPOILED = frozenset({Flag.GUIDING_UNSETTLED, Flag.GUIDING_LOST, Flag.CLOUDED})
+LEAST_WINDOW_FRACTION = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One run: channel 0 is FWHM, channel 1 NSIG / window_fraction.
+
+    ``index`` (n,) points back into the measurements; ``x`` (n,) is (position - middle) / scale, between -1 and
+    1; ``values`` and ``errors`` (n, 2) are in units of ``unit`` (px, ADU/s), 1 where ``has`` (n, 2) is false. ``errors_known``
+    says for each channel whether the frames brought their own errors.
+    """
+
+    index: Array
+    position: Array
+    x: Array
+    values: Array
+    errors: Array
+    has: Array
+    middle: float
+    scale: float
+    unit: tuple[float, float]
+    errors_known: tuple[bool, bool]
+
+    def without(self, rows: Iterable[int]) -> Series:
+        """The same run, same scaling, less some rows."""
+        keep = np.ones(self.x.size, dtype=bool)
+        keep[list(rows)] = False
+        return replace(
+            self,
+            **{name: getattr(self, name)[keep] for name in ("index", "position", "x", "values", "errors", "has")},
+        )
+
+    def places(self, channel: int) -> int:
+        """Number of distinct positions of one channel."""
+        return int(np.unique(self.position[self.has[:, channel].astype(bool)]).size)
+
+    def to_position(self, x: float) -> float:
+        """Steps, from a scaled position."""
+        return self.middle + self.scale * x
+
+
+def light_of(measurement: Measurement) -> tuple[float, float]:
+    """NSIG corrected for the window, and its error; NaN where the frame cannot say."""
+    fraction = measurement.window_fraction
+    if LIGHT_SPOILED.intersection(measurement.flags):
+        return math.nan, math.nan
+    if not math.isfinite(fraction):
+        fraction = 1.0
+    if fraction < LEAST_WINDOW_FRACTION:
+        return math.nan, math.nan
+    return measurement.nsig / fraction, measurement.nsig_err / fraction
+
+
+def sort_out(measurements: Sequence[Measurement]) -> tuple[list[int], dict[int, str]]:
+    """Indices that can be used, and why the others cannot."""
+    usable: list[int] = []
+    left_out: dict[int, str] = {}
+    for index, one in enumerate(measurements):
+        light, _ = light_of(one)
+        if one.position is None or not math.isfinite(one.position):
+            left_out[index] = "its position is unknown"
+        elif Flag.NO_TRACE in one.flags:
+            left_out[index] = "no trace of a spectrum"
+        elif not (one.fwhm_px > 0 or light > 0):
+            left_out[index] = "neither width nor signal could be measured"
+        else:
+            usable.append(index)
+    return usable, left_out
+
+
+def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series | None:
+    """Arrays of the usable measurements, or None where fewer than two positions are left."""
+    frames = [measurements[index] for index in usable]
+    position = np.array([float(frame.position or 0.0) for frame in frames])
+    if np.unique(position).size < 2:
+        return None
+    raw = np.array([[frame.fwhm_px, light_of(frame)[0]] for frame in frames])
+    error = np.array([[frame.fwhm_err_px, light_of(frame)[1]] for frame in frames])
+    has = np.isfinite(raw)
+    has[:, WIDTH] &= raw[:, WIDTH] > 0
+    known = tuple(bool(np.any(has[:, c] & (error[:, c] > 0))) for c in (WIDTH, LIGHT))
+    error = _fill_errors(raw, error, has)
+    unit = (
+        float(np.min(raw[has[:, WIDTH], WIDTH])) if has[:, WIDTH].any() else 1.0,
+        float(np.max(raw[has[:, LIGHT], LIGHT])) if has[:, LIGHT].any() else 1.0,
+    )
+    if unit[LIGHT] <= 0:
+        has[:, LIGHT], unit = False, (unit[WIDTH], 1.0)
+    middle = 0.5 * float(position.min() + position.max())
+    scale = 0.5 * float(np.ptp(position))
+    return Series(
+        index=np.array(usable),
+        position=position,
+        x=(position - middle) / scale,
+        values=np.where(has, raw / np.array(unit), 1.0),
+        errors=np.where(has, error / np.array(unit), 1.0),
+        has=has,
+        middle=middle,
+        scale=scale,
+        unit=unit,
+        errors_known=(known[0], known[1]),
+    )
+
+
+def _fill_errors(raw: Array, error: Array, has: Array) -> Array:
+    """Give a frame that brings no error the median relative error of the others (0 when none brings one)."""
+    filled = error.copy()
+    for channel in (WIDTH, LIGHT):
+        good = has[:, channel] & (error[:, channel] > 0)
+        typical = np.median(error[good, channel] / np.abs(raw[good, channel])) if good.any() else 0.0
+        filled[~good, channel] = typical * np.abs(raw[~good, channel])
+    return filled
