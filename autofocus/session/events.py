@@ -170,14 +170,13 @@ def to_line(event: Event) -> str:
     return json.dumps(to_object(event), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
-def from_line(line: str) -> Event | None:
-    """The event of a line; None for a kind this version does not know; JournalError for a broken line."""
+def from_object(data: Any) -> Event | None:
+    """The event of a JSON object; None for a kind this version does not know; JournalError if it does not fit."""
     try:
-        data = json.loads(line)
         kind = KINDS.get(data["event"])
         return None if kind is None else jsonform.decode(kind, data)
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as fault:
-        raise JournalError(f"a line of the journal cannot be read: {line[:60]!r}…") from fault
+        raise JournalError(f"an event of the journal cannot be read: {str(data)[:60]}…") from fault
 
 
 def as_journaled(measurement: Measurement) -> Measurement:

@@ -1,0 +1,77 @@
+"""Earlier sessions: was the last one with this focuser killed, and where had it found the focuser?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autofocus.errors import JournalError
+from autofocus.session.events import FocuserMoved, FocuserMoving, SessionEnded, SessionStarted
+from autofocus.session.journal import EVENTS, read_events
+
+LOOK_BACK = 200  # sessions; a killed run further back than that is history
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A session that ended without a word, and where its focuser had been before it.
+
+    ``last_position`` is where the focuser was last known, or last sent.
+    """
+
+    folder: Path
+    start_position: int
+    last_position: int
+    absolute: bool
+
+    def return_target(self, stands_at: int) -> int:
+        """Where to send a focuser that now reports ``stands_at``: a relative one counts anew after each connection."""
+        return self.start_position if self.absolute else stands_at - (self.last_position - self.start_position)
+
+
+def session_folders(directory: Path) -> Iterator[Path]:
+    """The session folders, the newest first."""
+    try:
+        folders = [folder for folder in directory.iterdir() if (folder / EVENTS).is_file()]
+    except OSError:
+        return
+    yield from sorted(folders, key=_age, reverse=True)
+
+
+def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
+    """The last session with this focuser if it was killed; call it while holding the focuser's lock."""
+    for number, folder in enumerate(session_folders(directory)):
+        if number >= LOOK_BACK:
+            break
+        try:
+            started, found = _read(folder)
+        except JournalError:
+            continue
+        if started is None or started.start_position is None or started.focuser_key != focuser_key:
+            continue  # another focuser, or nothing was ever opened
+        return found
+    return None
+
+
+def _read(folder: Path) -> tuple[SessionStarted | None, Unfinished | None]:
+    started: SessionStarted | None = None
+    last: int | None = None
+    for event in read_events(folder):
+        if isinstance(event, SessionStarted):
+            started, last = event, event.start_position
+        elif isinstance(event, FocuserMoved):
+            last = event.position
+        elif isinstance(event, FocuserMoving):
+            last = event.target
+        elif isinstance(event, SessionEnded):
+            return started, None
+    if started is None or started.start_position is None or last is None:
+        return started, None
+    return started, Unfinished(folder, started.start_position, last, started.absolute)
+
+
+def _age(folder: Path) -> tuple[str, int]:
+    """The order of folder names: by second, then by suffix as a number."""
+    stamp, suffix = folder.name[:19], folder.name[20:]
+    return stamp, int(suffix) if suffix.isdigit() else 0

@@ -1,0 +1,88 @@
+"""Bringing the focuser to a position by the approach rule, and knowing how it got where it stands."""
+
+from __future__ import annotations
+
+from autofocus.errors import PositionNotReached
+from autofocus.ports import Focuser
+from autofocus.search.approach import Direction, waypoints
+from autofocus.session.events import FocuserMoved, FocuserMoving
+from autofocus.session.ledger import Ledger
+from autofocus.session.stream import Stream
+from autofocus.settings import FocuserSettings
+
+
+class Motion:
+    """Moves a focuser so that it always arrives from the same side.
+
+    ``position`` is where it was last seen, ``under_way`` is true while a motion was commanded and its end not seen.
+    """
+
+    def __init__(self, focuser: Focuser, settings: FocuserSettings, stream: Stream, ledger: Ledger) -> None:
+        self._focuser = focuser
+        self._settings = settings
+        self._stream = stream
+        self._ledger = ledger
+        self._arrived: Direction | None = None
+        self.position: int | None = None
+        self.under_way = False
+
+    def locate(self) -> int:
+        """Ask where it stands; a place it was not sent to means that its slack is unknown."""
+        found = self._focuser.position()
+        if found != self.position:
+            self._arrived = None
+        self.position = found
+        return found
+
+    def go_to(self, target: int) -> int:
+        """Bring it there and return where it stands; raise `PositionNotReached` if that is not the target."""
+        current = self.locate()
+        for point in self._way(current, target):
+            self._move(point, overshoot=point != target)
+        self._arrived = self._settings.approach
+        reached = target if self.position is None else self.position
+        tolerance = self._settings.position_tolerance_steps
+        if abs(reached - target) > tolerance:
+            raise PositionNotReached(
+                f"the focuser stopped at {reached}, not at {target}: check that it is free to move and that its "
+                f"limits allow it, or raise focuser.position_tolerance_steps (now {tolerance})",
+                device=self._focuser.facts.name,
+                operation="move",
+            )
+        return reached
+
+    def still_at(self, reached: int) -> bool:
+        """Does it stand where it was left? Another program may have moved it."""
+        return abs(self.locate() - reached) <= self._settings.position_tolerance_steps
+
+    def _way(self, current: int, target: int) -> tuple[int, ...]:
+        facts, settings = self._focuser.facts, self._settings
+        try:
+            return waypoints(
+                current,
+                target,
+                approach=settings.approach,
+                backlash_steps=settings.backlash_steps,
+                last=self._arrived,
+                low=facts.low,
+                high=facts.high,
+            )
+        except ValueError:
+            self._stream.warn(
+                f"there is no room to overshoot {target} by {settings.backlash_steps} steps before arriving "
+                f"{settings.approach}; it is approached directly, so backlash may offset it"
+            )
+            return (target,)
+
+    def _move(self, point: int, *, overshoot: bool) -> None:
+        stream = self._stream
+        self._arrived = None
+        self._ledger.moves += 1
+        self.under_way = True
+        stream.tell(FocuserMoving(elapsed_s=stream.elapsed_s, target=point, overshoot=overshoot))
+        began = stream.elapsed_s
+        with self._ledger.timed("moving_s"):
+            self.position = self._focuser.move(point)
+        self.under_way = False
+        now = stream.elapsed_s
+        stream.tell(FocuserMoved(elapsed_s=now, position=self.position, target=point, took_s=now - began))
