@@ -19,7 +19,7 @@ from autofocus.model import Frame
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["find_image", "is_whole", "read_frame", "whats_missing", "write_frame"]
+__all__ = ["find_image", "glance", "is_whole", "read_frame", "write_frame"]
 
 MAPPED_ABOVE = 256 * 1024**2
 LARGEST_UNPACKED = 512 * 1024**2
@@ -186,28 +186,37 @@ def _decompressed(stream: IO[bytes], header: Header) -> NDArray[Any]:
     return unpacked
 
 
-def whats_missing(path: Path) -> str:
-    """Why a file is not a whole frame (yet), or "" when its size says that header and pixels are all there.
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a look at a file's headers tells: why it is no whole frame (yet), "" when it is, and when it was begun."""
 
-    Nothing but headers is read. Of a gzipped file its last four bytes, the unpacked length, are compared.
+    missing: str
+    started_utc: str | None = None
+
+
+def glance(path: Path) -> Glance:
+    """Judge by its headers and its size whether a file is a whole frame, without loading it.
+
+    Of a gzipped file the last four bytes, the unpacked length, are compared.
     """
     try:
         with _opened(path) as stream:
-            header = find_image(stream).header
-            needed = header.data_start + header.data_bytes
+            image = find_image(stream)
+            needed = image.header.data_start + image.header.data_bytes
+            started = Facts(image.header, image.primary).text("DATE-OBS")
             if isinstance(stream, gzip.GzipFile):
-                return _missing_packed(path, stream, needed)
+                return Glance(_missing_packed(path, stream, needed), started)
         there = path.stat().st_size
     except _UNREADABLE as cause:
-        return f"it cannot be read yet ({_reason(cause)})"
+        return Glance(f"it cannot be read yet ({_reason(cause)})")
     except FrameError as fault:
-        return fault.message
-    return "" if there >= needed else f"it is not whole: {there} of {needed} bytes are there"
+        return Glance(fault.message)
+    return Glance("" if there >= needed else f"it is not whole: {there} of {needed} bytes are there", started)
 
 
 def is_whole(path: Path) -> bool:
     """Whether header and pixels of a frame are all there, by the file's size, without loading it."""
-    return not whats_missing(path)
+    return not glance(path).missing
 
 
 def _missing_packed(path: Path, stream: gzip.GzipFile, needed: int) -> str:
