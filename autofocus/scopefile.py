@@ -17,8 +17,9 @@ from autofocus.yamltree import Path, Place, Tree, dotted, printable, read_tree
 UNUSED_ADDRESS = "unused:1"
 """Stands for an address that is not needed: with a ``simulator:`` section, or where no device is opened."""
 
-_SHORTER = (("Input should be ", "should be "), ("a valid ", "a "), ("an object", "a section with keys of its own"),
-            ("integer", "whole number"), ("boolean", "true or false (nothing else)"), (" array", " list"),
+_SHORTER = (("Input should be ", "should be "), ("a valid boolean", "true or false (nothing else)"),
+            ("a valid ", "a "), ("an object", "a section with keys of its own"),
+            ("integer", "whole number"), (" array", " list"),
             ("a string", "text"), ("String should", "should"), ("Value error, ", ""),
             ("Field required", "should have more values"))  # fmt: skip
 
@@ -118,20 +119,17 @@ def _fill_addresses(values: dict[str, Any]) -> None:
 
 def _faults(error: ValidationError, tree: Tree, name: str) -> list[str]:
     """Pydantic's errors, one line for each path; the branches of a union are one fault."""
-    wanted: dict[tuple[str, Path], list[str]] = {}
-    kinds: dict[tuple[str, Path], str] = {}
+    found: dict[Path, tuple[str, list[str]]] = {}
     for item in error.errors(include_url=False, include_input=False):
-        path = _existing(item["loc"], tree)
-        kind = item["type"]
-        if kind == "missing" and item["loc"][-1] not in _names(path):
-            kind = "value"  # too short a list inside a union
+        path, kind, key = _existing(item["loc"], tree), item["type"], item["loc"][-1]
+        if kind == "missing" and key in _names(path):
+            path = (*path, key)
         elif kind == "missing":
-            path = (*path, item["loc"][-1])
-        wanted.setdefault((_prefix(path, tree, name), path), []).append(_short(item["msg"]))
-        kinds[(_prefix(path, tree, name), path)] = kind
+            kind = "value"  # a list inside a union that is too short
+        found.setdefault(path, (kind, []))[1].append(_short(item["msg"]))
     return [
-        f"{prefix}{printable(dotted(path), 80)}: {_explain(kinds[(prefix, path)], path, messages, tree)}"
-        for (prefix, path), messages in wanted.items()
+        f"{_prefix(path, kind, tree, name)}{printable(dotted(path), 80)}: {_explain(kind, path, messages, tree)}"
+        for path, (kind, messages) in found.items()
     ]
 
 
@@ -144,13 +142,14 @@ def _existing(location: Sequence[str | int], tree: Tree) -> Path:
     return path
 
 
-def _prefix(path: Path, tree: Tree, name: str) -> str:
-    """Where to look for a path: the key if it is there, else the section that should hold it."""
+def _prefix(path: Path, kind: str, tree: Tree, name: str) -> str:
+    """Where to look for a fault: a wrong value, an unknown key, or the section that lacks or contradicts one."""
+    at_key = kind == "extra_forbidden" or (kind == "value_error" and _names(path))
+    if path in tree.places and not at_key:
+        return tree.places[path].prefix
     while path:
-        place = tree.keys.get(path) if path[-1] not in _names(path[:-1]) else tree.places.get(path)
-        place = place or tree.keys.get(path)
-        if place is not None:
-            return place.prefix
+        if path in tree.keys:
+            return tree.keys[path].prefix
         path = path[:-1]
     return f"{name}:1:1: " if name else ""
 

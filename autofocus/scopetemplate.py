@@ -41,7 +41,7 @@ def scope_yaml() -> str:
         for key, field in model.model_fields.items():
             lines += _comment(_description(field), "  ")
             if key == "auto_exposure":
-                lines += [f"  # for example {{min_s: 5.0, max_s: 60.0}}; {_inner(AutoExposure)}"]
+                lines += _comment(f"for example {{min_s: 5.0, max_s: 60.0}}; {_inner(AutoExposure)}", "  ")
             lines.append(f"  {key}: {_default(name, key, field)}")
         if name == "simulator":
             lines = [line if line.startswith("#") else f"# {line}" for line in lines]
