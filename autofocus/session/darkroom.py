@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from autofocus import __version__
 from autofocus.errors import FrameError
 from autofocus.model import Flag, Frame, Measurement, Sample
-from autofocus.ports import Camera, FocuserFacts, FrameStore
+from autofocus.ports import FrameStore
 from autofocus.session import events, headers
 from autofocus.session.ledger import Ledger
 from autofocus.session.pictures import picture_of
 from autofocus.session.quiet import quietly
+from autofocus.session.rig import Rig
 from autofocus.session.stream import Stream
 from autofocus.settings import MeasureSettings, Settings
 
@@ -50,16 +51,15 @@ class Darkroom:
 
     def __init__(
         self,
-        camera: Camera,
-        focuser: FocuserFacts,
+        rig: Rig,
         settings: Settings,
         measure: Measure,
         store: FrameStore,
         stream: Stream,
         ledger: Ledger,
     ) -> None:
-        self._camera = camera
-        self._focuser = focuser
+        self._rig = rig
+        self._camera = rig.camera
         self._settings = settings
         self._measure = measure
         self._store = store
@@ -108,7 +108,7 @@ class Darkroom:
             frame,
             self._settings,
             self._camera.facts,
-            self._focuser,
+            self._rig.focuser.facts,
             sensor_c=quietly(self._camera.temperature),
             focuser_c=taken.temperature_c,
             version=__version__,

@@ -42,7 +42,7 @@ def hold(focuser_key: str, directory: Path | None = None) -> Iterator[Hold]:
     path = folder / _file_name(focuser_key)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("r+b" if path.exists() else "w+b")
+        stream = path.open("a+b")  # made if missing, never emptied: its holder may have written there
     except OSError as fault:
         raise JournalError(f"the lock {path} cannot be opened: {fault.strerror or fault}") from fault
     with stream:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from autofocus.errors import GuidingError, PositionNotReached
 from autofocus.model import Flag, Measurement, Sample, Sweep
-from autofocus.ports import Camera, Clock, Focuser, Guider, GuidingState
+from autofocus.ports import GuidingState
 from autofocus.session.darkroom import Darkroom, Exposed
 from autofocus.session.events import ExposureStarted, Settled
 from autofocus.session.ledger import Ledger
 from autofocus.session.motion import Motion
 from autofocus.session.quiet import quietly
+from autofocus.session.rig import Rig
 from autofocus.session.stream import Stream
-from autofocus.session.worker import InlineWorker, ThreadWorker, Worker, wait_for
+from autofocus.session.worker import POLL_S, InlineWorker, ThreadWorker, Worker, wait_for
 from autofocus.settings import Settings
 
 MayTake = Callable[[Sample], bool]
@@ -28,21 +28,6 @@ class Observer(Protocol):
 
     def observe(self, sweep: Sweep, may_take: MayTake) -> tuple[Measurement, ...]:
         """Take the samples, or look them up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rig:
-    """The devices of a run. ``overlapped`` is false on a virtual clock, where nothing happens at the same time.
-
-    ``focuser_key`` names the focuser among all that this machine can reach: two runs must not share it.
-    """
-
-    camera: Camera
-    focuser: Focuser
-    clock: Clock
-    guider: Guider | None = None
-    overlapped: bool = True
-    focuser_key: str = ""
 
 
 class LiveObserver:
@@ -74,9 +59,10 @@ class LiveObserver:
         return tuple(wait_for(future, self._rig.clock) for future in self._pending)
 
     def finish(self) -> None:
-        """Wait for the frame that is still in the worker, so that nothing taken is lost."""
+        """Wait until the worker is done with the frames taken; what went wrong with them was raised before."""
         for future in self._pending:
-            wait_for(future, self._rig.clock)
+            while not future.done():
+                self._rig.clock.sleep(POLL_S)
 
     def close(self) -> None:
         """End the worker."""

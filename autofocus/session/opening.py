@@ -1,0 +1,95 @@
+"""Before the first look: open the devices, learn where the focuser stands, and write down what the run was told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from autofocus import __version__
+from autofocus.search.task import FocusTask
+from autofocus.session import jsonform
+from autofocus.session.events import SessionStarted
+from autofocus.session.rig import Rig
+from autofocus.settings import FocuserSettings, Settings
+
+LOCAL_NAMES = {"localhost": "127.0.0.1", "[::1]": "127.0.0.1"}
+
+
+def focuser_key(settings: FocuserSettings) -> str:
+    """The focuser's name among all that this machine can reach, the same however its address was written."""
+    host, colon, port = without_password(settings.address).strip().lower().rpartition(":")
+    return f"{LOCAL_NAMES.get(host, host)}{colon}{port}/focuser/{settings.device_number}"
+
+
+def without_password(address: str) -> str:
+    """``host:port`` of ``user:password@host:port``."""
+    return address.rpartition("@")[2]
+
+
+def open_devices(rig: Rig, opened: list[tuple[str, Callable[[], None]]]) -> int:
+    """Open all, noting in ``opened`` what has to be closed again; return where the focuser stands."""
+    opened.append(("camera", rig.camera.close))  # first noted: a half-opened device is closed as well
+    rig.camera.open()
+    opened.append(("focuser", rig.focuser.close))
+    rig.focuser.open()
+    if rig.guider is not None:
+        opened.append(("guider", rig.guider.close))
+        rig.guider.open()
+    return rig.focuser.position()
+
+
+def focus_task(settings: Settings, rig: Rig, start_position: int) -> FocusTask:
+    """All that the search is told."""
+    facts = rig.focuser.facts
+    return FocusTask(
+        settings=settings.search,
+        start_position=start_position,
+        low=facts.low,
+        high=facts.high,
+        approach=settings.focuser.approach,
+        backlash_steps=settings.focuser.backlash_steps,
+        exposure_s=settings.camera.exposure_s,
+        microns_per_step=settings.focuser.microns_per_step or facts.microns_per_step,
+        f_ratio=settings.telescope.f_ratio,
+        position_tolerance_steps=settings.focuser.position_tolerance_steps,
+    )
+
+
+def session_started(
+    settings: Settings, rig: Rig, *, session: str, key: str, task: FocusTask | None, elapsed_s: float
+) -> SessionStarted:
+    """The first event; ``task`` is None when the devices could not be opened."""
+    told: dict[str, Any] = {}
+    if task is not None:
+        camera, focuser = rig.camera.facts, rig.focuser.facts
+        told = {
+            "start_position": task.start_position,
+            "low": task.low,
+            "high": task.high,
+            "absolute": focuser.absolute,
+            "camera": camera.name,
+            "focuser": focuser.name,
+            "task": jsonform.encode(task),
+        }
+    return SessionStarted(
+        elapsed_s=elapsed_s,
+        session=session,
+        started_utc=rig.clock.utc().isoformat(timespec="milliseconds"),
+        version=__version__,
+        pid=os.getpid(),
+        focuser_key=key,
+        objective=settings.search.objective,
+        approach=settings.focuser.approach,
+        max_exposures=settings.search.max_exposures,
+        time_limit_s=settings.search.time_limit_s,
+        settings=_settings_to_keep(settings),
+        **told,
+    )
+
+
+def _settings_to_keep(settings: Settings) -> dict[str, Any]:
+    kept: dict[str, Any] = jsonform.encode(settings)
+    for section in ("camera", "focuser", "guider"):
+        kept[section]["address"] = without_password(kept[section]["address"])
+    return kept
