@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.model import Objective
-from autofocus.ports import Clock
 from simulators import instruments
 from simulators.instruments import Instrument
 from simulators.mechanics import FocuserMechanics, ImageShift
@@ -24,6 +25,13 @@ from simulators.spectrum import Picture, Window, add_star, sky_picture, stellar_
 from simulators.truth import Truth
 
 KNOTS = 7
+
+
+class Timepiece(Protocol):
+    """What the bench needs of a clock; the module ``time`` is one."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,12 @@ class Bench:
     """
 
     def __init__(
-        self, instrument: str | Instrument = "starex", seed: int = 1, *, clock: Clock, options: BenchOptions | None = None
+        self,
+        instrument: str | Instrument = "starex",
+        seed: int = 1,
+        *,
+        clock: Timepiece = time,
+        options: BenchOptions | None = None,
     ) -> None:
         self.options = options or BenchOptions()
         self.seed = seed
@@ -144,9 +157,18 @@ class Bench:
         """How many frames were begun."""
         return self._exposures
 
-    def whole_sensor(self) -> Window:
-        """The window of a full frame, dispersion along the columns."""
-        return Window(0, 0, *self.instrument.sensor_px)
+    def camera_size(self) -> tuple[int, int]:
+        """Width and height of the camera's image, unbinned."""
+        along, across = self.instrument.sensor_px
+        return (across, along) if self.options.vertical else (along, across)
+
+    def window(self, x: int, y: int, width: int, height: int) -> Window:
+        """A part of the camera's image (unbinned), turned so that the dispersion runs along the columns."""
+        return Window(y, x, height, width) if self.options.vertical else Window(x, y, width, height)
+
+    def unique_id(self, device: str) -> str:
+        """The same for ever for each device of each instrument."""
+        return str(uuid5(NAMESPACE_URL, f"autofocus-bench/{self.instrument.name}/{device}"))
 
     @cached_property
     def _sky_picture(self) -> Picture:
@@ -158,7 +180,7 @@ class Bench:
 
     def frame(self, exposure: Exposure, readout: Readout | None = None) -> NDArray[np.uint16]:
         """The frame of an exposure in ADU, as the sensor lies: vertical when ``options.vertical``."""
-        readout = readout or Readout(self.whole_sensor())
+        readout = readout or Readout(Window(0, 0, *self.instrument.sensor_px))
         rng = np.random.Generator(np.random.SFC64([self.seed, 5, exposure.number]))
         picture = self._expected(exposure, readout.window)
         self.sensor.add_dark(picture, readout.window, exposure.duration_s)
@@ -199,7 +221,14 @@ class Bench:
             across, along = self.shift.at(middle)
             place = self.focuser.tube(middle) - self.focus_drift_steps(middle)
             images = [
-                slit_image(self.beam(place, 2.0 * knot / (self.instrument.sensor_px[0] - 1) - 1.0, air.seeing_factor, across + air.jitter_px[0]))
+                slit_image(
+                    self.beam(
+                        place,
+                        2.0 * knot / (self.instrument.sensor_px[0] - 1) - 1.0,
+                        air.seeing_factor,
+                        across + air.jitter_px[0],
+                    )
+                )
                 for knot in knots
             ]
             moments.append((length / pieces * air.transparency, along + air.jitter_px[1], images))

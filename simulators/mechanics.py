@@ -27,7 +27,14 @@ class FocuserMechanics:
     """
 
     def __init__(
-        self, *, position: int, low: int, high: int, steps_per_s: float, backlash_steps: float = 0.0, start_s: float = 0.0
+        self,
+        *,
+        position: int,
+        low: int,
+        high: int,
+        steps_per_s: float,
+        backlash_steps: float = 0.0,
+        start_s: float = 0.0,
     ) -> None:
         self.low = low
         self.high = high

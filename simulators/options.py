@@ -97,7 +97,14 @@ class BenchOptions:
         """The instrument with these departures."""
         changes: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("astigmatism_steps", "collimator_offset_steps", "chromatic_steps", "seeing_arcsec", "decentre_px", "steps_per_s")
+            for name in (
+                "astigmatism_steps",
+                "collimator_offset_steps",
+                "chromatic_steps",
+                "seeing_arcsec",
+                "decentre_px",
+                "steps_per_s",
+            )
             if getattr(self, name) is not None
         }
         changes["star_adu_s"] = instrument.star_adu_s * self.star

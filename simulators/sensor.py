@@ -67,7 +67,9 @@ class Sensor:
         rows, columns = at[inside].T
         picture[rows, columns] += self.hot_e_s[inside] * np.float32(exposure_s)
 
-    def read(self, expected_e: Picture, readout: Readout, exposure_s: float, rng: np.random.Generator) -> NDArray[np.uint16]:
+    def read(
+        self, expected_e: Picture, readout: Readout, exposure_s: float, rng: np.random.Generator
+    ) -> NDArray[np.uint16]:
         """Expected electrons in, ADU out; the input is used up."""
         electrons = with_noise(expected_e, self.noise_e(readout.mode), rng)
         self._cosmic_rays(electrons, exposure_s, rng)
@@ -79,7 +81,9 @@ class Sensor:
             return adu
         side = readout.binning
         rows, columns = adu.shape[0] // side, adu.shape[1] // side
-        blocks = adu[: rows * side, : columns * side].reshape(rows, side, columns, side).sum(axis=(1, 3), dtype=np.int64)
+        blocks = (
+            adu[: rows * side, : columns * side].reshape(rows, side, columns, side).sum(axis=(1, 3), dtype=np.int64)
+        )
         return np.minimum(blocks, self.saturation_adu).astype(np.uint16)
 
     def _cosmic_rays(self, electrons: Picture, exposure_s: float, rng: np.random.Generator) -> None:

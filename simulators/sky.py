@@ -80,7 +80,9 @@ class Sky:
 
 
 @lru_cache(maxsize=256)
-def _waves(seed: int, kind: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def _waves(
+    seed: int, kind: int
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
     rng = np.random.default_rng([seed, kind])
     periods = 60.0 * 15.0 ** ((np.arange(5) + rng.random(5)) / 5.0)
     return periods, 2.0 * np.pi * rng.random(5)

@@ -104,7 +104,13 @@ def trace_centre(instrument: Instrument, columns: Array) -> Array:
 
 
 def add_star(
-    picture: Picture, window: Window, centre: Array, light_e: Array, images: list[SlitImage], knots: Array, faintest_e: float = 0.01
+    picture: Picture,
+    window: Window,
+    centre: Array,
+    light_e: Array,
+    images: list[SlitImage],
+    knots: Array,
+    faintest_e: float = 0.01,
 ) -> None:
     """Draw a star's trace onto a picture of one window, electrons.
 

@@ -56,7 +56,9 @@ class Truth:
     def nsig(self, place: float, half_window_px: float | None = None) -> float:
         """NSIG in ADU/s per column with the tube at a place."""
         image = self._image(place)
-        return self.instrument.star_adu_s * (image.throughput if half_window_px is None else image.within(half_window_px))
+        return self.instrument.star_adu_s * (
+            image.throughput if half_window_px is None else image.within(half_window_px)
+        )
 
     def background_noise_e(self, exposure_s: float) -> float:
         """RMS of one background pixel in the central columns, electrons."""
@@ -77,7 +79,12 @@ class Truth:
     def _find_optimum(self, objective: Objective, exposure_s: float) -> float:
         own = self.instrument
         foci = (0.0, own.collimator_offset_steps - own.astigmatism_steps, own.astigmatism_steps)
-        reach = 12.0 * (own.seeing_arcsec / own.plate_scale_arcsec_per_px + own.slit_px) / own.blur_radius_px_per_step / 10.0
+        reach = (
+            12.0
+            * (own.seeing_arcsec / own.plate_scale_arcsec_per_px + own.slit_px)
+            / own.blur_radius_px_per_step
+            / 10.0
+        )
         low, high = own.focus_steps + min(foci) - reach, own.focus_steps + max(foci) + reach
 
         def badness(place: float) -> float:
