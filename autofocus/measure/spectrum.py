@@ -1,0 +1,169 @@
+"""Measure one frame: find the trace, average its columns, fit, and fill in the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autofocus.measure.profile import CleanStrip, Samples, average, clean, cut_strip
+from autofocus.measure.signal import auto_half_window, column_snr, profile_snr, window_light
+from autofocus.measure.trace import Trace
+from autofocus.measure.verdict import find_trace
+from autofocus.measure.width import ProfileFit, fit_profile, half_maximum_width
+from autofocus.model import NAN, Flag, Frame, Measurement
+from autofocus.settings import MeasureSettings
+
+LOW_SNR = 7.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpatialProfile:
+    """The column-averaged profile about the trace and the model through it, ADU, background included.
+
+    ``start_px`` is the frame's pixel (across the dispersion, at the middle of the columns used) of the first value.
+    """
+
+    start_px: int
+    values: NDArray[np.float64]
+    fit: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """The numbers of a frame, and what a view draws of it."""
+
+    measurement: Measurement
+    profile: SpatialProfile | None = None
+    trace: Trace | None = None
+
+
+def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
+    """Measure width and light of the spectrum on a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any image; pixels may be NaN.
+    settings : MeasureSettings
+        ``half_window_px`` "auto" chooses for this frame alone; a series gives one number for all its frames.
+
+    Returns
+    -------
+    Reading
+        Never raises on pixels: where there is no stellar spectrum the flag ``no_trace`` is set, the numbers are NaN
+        and ``verdict`` says why.
+    """
+    verdict = find_trace(frame, settings.dispersion_axis)
+    if verdict.trace is None:
+        return Reading(_nothing(frame, verdict.reason))
+    trace = verdict.trace
+    columns = columns_used(trace.length, settings.columns)
+    if columns is None:
+        return Reading(_nothing(frame, "the columns asked for are not on the frame"))
+    wanted = settings.half_window_px
+    reach = int(max(2.5 * (30 if wanted == "auto" else wanted), 6.0 * trace.width_px))
+    strip = cut_strip(frame, trace, columns, reach)
+    cleaned = clean(strip, trace.width_px)
+    samples = average(cleaned, _groups(cleaned))
+    fit = fit_profile(samples, cleaned.pixel_variance, trace.width_px)
+    if fit is None:
+        return Reading(_nothing(frame, "the trace is cut off by the edge of the frame"), trace=trace)
+    return _fill(frame, settings, trace, cleaned, samples, fit)
+
+
+def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The columns to average: as asked, cut to the frame, else the central 10 %, at least 100."""
+    if asked is not None:
+        first, last = max(asked[0], 0), min(asked[1], length)
+        return (first, last) if last > first else None
+    count = min(max(round(length * 0.1), 100), length)
+    first = (length - count) // 2
+    return first, first + count
+
+
+def _groups(cleaned: CleanStrip) -> int:
+    """How many groups of like phase: one for a trace along the rows, more where its slant samples the pixel finer."""
+    spread = float(np.ptp(cleaned.strip.phase))
+    return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
+
+
+def _fill(
+    frame: Frame, settings: MeasureSettings, trace: Trace, cleaned: CleanStrip, samples: Samples, fit: ProfileFit
+) -> Reading:
+    fwhm, fwhm_err = half_maximum_width(fit)
+    wanted = settings.half_window_px
+    half_window = auto_half_window(fwhm) if wanted == "auto" else wanted
+    light = window_light(cleaned, fit, half_window)
+    middle = 0.5 * (cleaned.strip.columns[0] + cleaned.strip.columns[-1])
+    center = float(trace.center(middle)) + fit.center
+    profile = cleaned.values.mean(axis=1)
+    distance = cleaned.strip.offsets.astype(np.float64)
+    core = np.abs(distance) <= max(fwhm, 1.0)
+    saturated = _saturated(frame, cleaned, core)
+    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
+    scale = settings.plate_scale_arcsec_per_px
+    low_snr = profile_snr(fit, samples) < LOW_SNR
+    flags = [
+        flag
+        for flag, is_set in (
+            (Flag.SATURATED, saturated > 0),
+            (Flag.LOW_SNR, low_snr),
+            (Flag.TRUNCATED_WINDOW, light.truncated),
+            (Flag.NO_EXPOSURE, exposure is None),
+        )
+        if is_set
+    ]
+    measurement = replace(
+        _known(frame),
+        fwhm_px=fwhm,
+        fwhm_err_px=fwhm_err,
+        fwhm_arcsec=fwhm * scale if scale else NAN,
+        nsig=light.total / exposure if exposure else NAN,
+        nsig_err=light.error / exposure if exposure else NAN,
+        window_fraction=light.window_fraction,
+        snr=column_snr(cleaned, fit),
+        center_px=center,
+        slant_px=trace.slant_px,
+        background_adu=fit.background[0],
+        peak_adu=float(np.nanmax(cleaned.values[core])),
+        saturated_px=saturated,
+        dispersion_axis=trace.axis,
+        flags=tuple(flags),
+        background_noise_adu=float(np.sqrt(cleaned.read_variance)),
+        columns_used=int(cleaned.strip.columns.size),
+    )
+    start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
+    drawn = SpatialProfile(start, profile, fit.star(distance) + fit.sky(distance))
+    return Reading(measurement, drawn, trace)
+
+
+def _saturated(frame: Frame, cleaned: CleanStrip, core: NDArray[np.bool_]) -> int:
+    """Pixels of the trace at the ceiling, in the columns used."""
+    ceiling = frame.saturation_adu
+    if ceiling is None:
+        kind = frame.raw.dtype
+        if kind.kind not in "iu":
+            return 0
+        ceiling = float(np.iinfo(kind).max) * frame.bscale + frame.bzero
+    values = cleaned.strip.values[core]
+    return int(np.count_nonzero((values >= ceiling - 0.5 * abs(frame.bscale)) & ~cleaned.rejected[core]))
+
+
+def _known(frame: Frame) -> Measurement:
+    """What is known of a frame before a pixel is looked at."""
+    return Measurement(
+        file=frame.name,
+        position=frame.position,
+        exposure_s=frame.exposure_s,
+        started_utc=frame.started_utc,
+        gain_e_per_adu=frame.gain_e_per_adu,
+    )
+
+
+def _nothing(frame: Frame, reason: str) -> Measurement:
+    """The measurement of a frame without a stellar spectrum."""
+    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
+    flags = (Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE)
+    return replace(_known(frame), flags=flags, verdict=reason)
