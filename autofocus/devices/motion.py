@@ -1,0 +1,230 @@
+"""Moving a focuser: commanded once, watched to its end, believed only when read back."""
+
+from __future__ import annotations
+
+import itertools
+
+from autofocus.devices.alpaca import Door
+from autofocus.devices.replies import NOT_CONNECTED, is_final, is_not_implemented
+from autofocus.devices.values import truth, whole
+from autofocus.devices.wire import never_arrived
+from autofocus.errors import Aborted, DeviceError, DeviceRefused, DeviceTimeout, PositionNotReached
+from autofocus.settings import FocuserSettings
+
+_FIRST_PAUSE_S = 0.01
+_SURE = 0.5  # of the time a motion takes: IsMoving false before then shows that none is under way
+
+
+class Motion:
+    """The motions of one focuser. A relative one counts its steps from where it began."""
+
+    def __init__(self, door: Door, settings: FocuserSettings) -> None:
+        self._door = door
+        self._clock = door.clock
+        self._deadlines = door.deadlines
+        self._timeout_s = settings.move_timeout_s
+        self._tolerance = settings.position_tolerance_steps
+        self.absolute = True
+        self._count = 0
+        self._unsure: str = ""
+        self._rested_at: int | None = None
+        self._target: int | None = None
+        self._seconds_per_step: float | None = None
+
+    def begin(self) -> None:
+        """Wait until the focuser rests, and learn whether it is absolute."""
+        self.absolute = self._door.read("Absolute", truth)
+        began = self._clock.monotonic()
+        while self._door.read("IsMoving", truth):
+            if self._clock.monotonic() - began >= self._timeout_s:
+                raise self._failed(DeviceTimeout, f"says that it moves, for {self._timeout_s:g} s before any order")
+            self._clock.sleep(self._deadlines.poll_s)
+        self._rested_at = self.position()
+
+    def position(self) -> int:
+        """Where it stands, asked of the device; a relative focuser's own count."""
+        if self._unsure:
+            raise self._failed(PositionNotReached, f"stands at an unknown position: {self._unsure}")
+        return self._door.read("Position", whole) if self.absolute else self._count
+
+    def move(self, target: int, max_increment: int | None) -> int:
+        """Go to ``target``, in legs of at most ``max_increment`` steps; the position read back at rest."""
+        here = self.position()
+        stride = max_increment or max(abs(target - here), 1)
+        direction = 1 if target > here else -1
+        while here != target:
+            leg = here + direction * min(stride, abs(target - here))
+            reached = self._leg(here, leg)
+            if leg == target:
+                here = reached
+                break
+            if (reached - here) * direction <= 0:
+                raise self._stopped_elsewhere(here, leg, reached)
+            here = reached
+        return here
+
+    def halt(self) -> None:
+        """Stop at once; where the focuser cannot, nothing happens."""
+        try:
+            self._door.call("Halt")
+        except DeviceRefused as error:
+            if not is_not_implemented(error):
+                raise
+
+    def verify_after_return(self) -> None:
+        """A server that restarted may count anew: positions then mean other places, and no move is safe."""
+        if not self.absolute or self._rested_at is None:
+            return
+        places = [self._rested_at] if self._target is None else [self._rested_at, self._target]
+        here = self._door.read("Position", whole)
+        if not min(places) - self._tolerance <= here <= max(places) + self._tolerance:
+            self._unsure = (
+                f"it stood at {self._rested_at} before its server was lost and reports {here} since; "
+                "its count may have been reset, so it is not moved any more"
+            )
+            raise self._failed(PositionNotReached, f"stands at an unknown position: {self._unsure}")
+
+    # -- one leg ----------------------------------------------------------------------------------------------------
+
+    def _leg(self, start: int, target: int) -> int:
+        """One commanded motion; an absolute one that stopped short is commanded once more."""
+        self._target = target
+        try:
+            reached = self._commanded(start, target)
+            short = (target - reached) * (target - start) > 0
+            if self.absolute and short and not self._near(reached, target):
+                reached = self._commanded(reached, target)
+            if not self._near(reached, target):
+                raise self._stopped_elsewhere(start, target, reached)
+            self._rested_at = reached
+            return reached
+        finally:
+            self._target = None
+
+    def _commanded(self, start: int, target: int) -> int:
+        began = self._clock.monotonic()
+        self._command(start, target)
+        try:
+            self._await_rest(start, target, began)
+        except Aborted:
+            if not self.absolute:  # a motion cut short could not be counted: let it end first
+                with self._clock.shielded():
+                    self._await_rest(start, target, began)
+                    self._count = target
+            raise
+        except DeviceError:
+            if not self.absolute:
+                self._unsure = f"a move from {start} to {target} did not end as it should"
+            raise
+        if self.absolute:
+            return self._read_back(start, target, began)
+        self._count = target
+        return target
+
+    def _command(self, start: int, target: int) -> None:
+        """Send Move; a second time only when IsMoving and position show that the first came to nothing."""
+        pause = self._deadlines.pause_s
+        end = self._clock.monotonic() + self._deadlines.repeat_within_s
+        for left in range(self._deadlines.repeats, -1, -1):
+            sent, returns = self._clock.monotonic(), self._door.returns
+            try:
+                self._door.call("Move", target if self.absolute else target - start)
+                return
+            except DeviceError as error:
+                if isinstance(error, DeviceRefused) and is_final(error) and error.number != NOT_CONNECTED:
+                    raise
+                if not never_arrived(error) and self._has_begun(start, target, sent):
+                    return
+                came_back = self._door.returns > returns
+                if left == 0 or (self._clock.monotonic() >= end and not came_back):
+                    raise
+            self._clock.sleep(pause)
+            pause *= 2
+
+    def _has_begun(self, start: int, target: int, sent: float) -> bool:
+        """Whether a Move without an answer was carried out; raise where the device's state cannot tell."""
+        since = self._clock.monotonic()
+        for _ in itertools.count():
+            if self._door.read("IsMoving", truth):
+                return True
+            if self.absolute and self._door.read("Position", whole) != start:
+                return True
+            if self._clock.monotonic() - since >= self._deadlines.motion_start_s:
+                break
+            self._clock.sleep(self._deadlines.poll_s)
+        if self.absolute:
+            return False
+        takes = (self._seconds_per_step or 0.0) * abs(target - start)
+        if since - sent < takes * _SURE:
+            return False
+        self._unsure = f"the order to move from {start} to {target} got no answer, and it may have moved or not"
+        raise self._failed(DeviceTimeout, f"stands at an unknown position: {self._unsure}")
+
+    # -- to rest, and reading back --------------------------------------------------------------------------------
+
+    def _await_rest(self, start: int, target: int, began: float) -> None:
+        """Wait until IsMoving is false after the motion had time to begin; halt and raise at the deadline."""
+        seen_moving, pause = False, _FIRST_PAUSE_S
+        while True:
+            elapsed = self._clock.monotonic() - began
+            moving = self._is_moving()
+            seen_moving = seen_moving or moving is True
+            if moving is False:
+                if seen_moving or elapsed >= self._deadlines.motion_start_s or self._arrived(target):
+                    self._learn_speed(start, target, elapsed, seen_moving)
+                    return
+            elif elapsed >= self._timeout_s:
+                self.halt()
+                raise self._failed(
+                    DeviceTimeout,
+                    f"still says that it moves {self._timeout_s:g} s after the order to go from {start} to {target}; "
+                    "see whether it is stuck, or raise focuser.move_timeout_s if it is slow",
+                )
+            self._clock.sleep(pause)
+            pause = min(pause * 1.5, self._deadlines.poll_s)
+
+    def _is_moving(self) -> bool | None:
+        """IsMoving; None while a server that moves within its Move call has no time to answer."""
+        try:
+            return self._door.read("IsMoving", truth)
+        except DeviceTimeout:
+            return None
+
+    def _arrived(self, target: int) -> bool:
+        return self.absolute and self._near(self._door.read("Position", whole), target)
+
+    def _learn_speed(self, start: int, target: int, elapsed: float, seen_moving: bool) -> None:
+        if seen_moving and target != start:
+            pace = elapsed / abs(target - start)
+            self._seconds_per_step = pace if self._seconds_per_step is None else min(pace, self._seconds_per_step)
+
+    def _read_back(self, start: int, target: int, began: float) -> int:
+        """The position at rest: asked again while it disagrees, for some drivers refresh it once a second."""
+        end = self._clock.monotonic() + self._deadlines.position_refresh_s
+        while True:
+            here = self._door.read("Position", whole)
+            if (here != start and self._near(here, target)) or self._clock.monotonic() >= end:
+                return here
+            self._clock.sleep(self._deadlines.poll_s)
+            if self._is_moving():
+                self._await_rest(start, target, began)
+
+    def _near(self, position: int, target: int) -> bool:
+        return abs(position - target) <= self._tolerance
+
+    def _stopped_elsewhere(self, start: int, target: int, reached: int) -> PositionNotReached:
+        if reached == start:
+            what = (
+                f"did not move from {start} when sent to {target}; see whether it is stuck, unpowered or at its limit"
+            )
+        else:
+            what = (
+                f"stopped at {reached} when sent from {start} to {target}; see whether it slips or is at its limit, "
+                "or raise focuser.position_tolerance_steps"
+            )
+        error = self._failed(PositionNotReached, what)
+        assert isinstance(error, PositionNotReached)
+        return error
+
+    def _failed(self, kind: type[DeviceError], what: str) -> DeviceError:
+        return kind(f"The {self._door.device} {what}.", device=self._door.device, operation="Move")
