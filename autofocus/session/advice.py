@@ -1,0 +1,140 @@
+"""What to do next, in plain words: sentences made from focus curves for somebody who turns the knob by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from autofocus.model import CurveFit, FocusCurves, Objective
+
+OPTIMUM = {"snr": "best signal-to-noise", "nsig": "most light", "fwhm": "narrowest"}
+CLEAR_SIGMAS = 2.0  # a gap between the optima is spoken of from here on
+
+
+def direction(steps: float) -> str:
+    """The field's word for a motion: inward is towards smaller positions."""
+    return "in" if steps < 0 else "out"
+
+
+def gap(curves: FocusCurves) -> float | None:
+    """Steps from the narrowest position to that of most light where the errors do not cover them, else None."""
+    if curves.fwhm is None or curves.nsig is None:
+        return None
+    steps = curves.nsig.position - curves.fwhm.position
+    error = math.hypot(curves.nsig.uncertainty, curves.fwhm.uncertainty)
+    return steps if abs(steps) > CLEAR_SIGMAS * error and abs(steps) >= 1 else None
+
+
+def disagreement(curves: FocusCurves) -> str:
+    """How far the two optima lie apart, or "" when they agree within their errors."""
+    steps = gap(curves)
+    if steps is None or curves.fwhm is None or curves.nsig is None:
+        return ""
+    return (
+        f"FWHM and NSIG disagree by {abs(steps):.0f} steps:"
+        f" narrowest {curves.fwhm.position:.0f}, most light {curves.nsig.position:.0f}"
+    )
+
+
+def diagnosis(curves: FocusCurves) -> str:
+    """What a gap between the optima means for the instrument, or ""."""
+    if gap(curves) is None:
+        return ""
+    return (
+        "the light is focused on the slit at one position and looks narrow at another: the spectrograph's collimator"
+        " or camera is out of focus, or astigmatic; no focuser position mends that"
+    )
+
+
+def optima(curves: FocusCurves) -> str:
+    """Where focus is, with its error, in one line; "" without curves."""
+    parts, best = [], curves.best
+    if best is not None:
+        parts.append(f"best focus {best.position:.0f} ± {shown_error(best.uncertainty)} ({OPTIMUM[best.objective]})")
+    parts.extend(
+        f"{OPTIMUM[curve.metric]} {curve.position:.0f} ± {shown_error(curve.uncertainty)}"
+        for curve in (curves.fwhm, curves.nsig)
+        if curve is not None and (best is None or curve.metric != best.objective)
+    )
+    return " | ".join(parts)
+
+
+def shown_error(error: float) -> str:
+    """An error with as many digits as it deserves."""
+    if not math.isfinite(error):
+        return "?"
+    return f"{error:.0f}" if error >= 10 else f"{error:.1f}"
+
+
+def advise(curves: FocusCurves, positions: Sequence[float], tolerance_steps: float) -> tuple[str, ...]:
+    """The next move, from where the last frame was taken.
+
+    Parameters
+    ----------
+    curves
+        The fit of the series; without ``best`` there is nothing to advise.
+    positions
+        Where the frames of the series were taken, in their order; the last is where the focuser stands.
+    tolerance_steps
+        An error of best focus no larger than this is good enough to stop.
+    """
+    best = curves.best
+    if best is None or not positions:
+        return ()
+    here = positions[-1]
+    away = best.position - here
+    if not best.bracketed:
+        target = _beyond(best.position, positions)
+        return (f"focus is not bracketed yet: move {_by(target - here)} to {target:.0f} and take a frame",)
+    near = abs(away) <= max(best.uncertainty, 1.0)
+    settled = best.uncertainty <= tolerance_steps
+    said = []
+    if near and settled:
+        said.append("you are within the error of best: stop")
+    elif near:
+        said.append("you are at best focus as far as the frames can tell")
+    else:
+        said.append(f"move {_by(away)} to {best.position:.0f}")
+    if not settled:
+        said.append(_one_more(_loosest(curves, best.objective), positions))
+    said.append(disagreement(curves))
+    return tuple(sentence for sentence in said if sentence)
+
+
+def _by(steps: float) -> str:
+    return f"{direction(steps)} about {abs(steps):.0f}"
+
+
+def _spacing(positions: Sequence[float]) -> float:
+    """The usual distance between neighbouring positions."""
+    distinct = sorted(set(positions))
+    gaps = sorted(b - a for a, b in pairwise(distinct))
+    return gaps[len(gaps) // 2] if gaps else 15.0
+
+
+def _beyond(best: float, positions: Sequence[float]) -> float:
+    """Where the next frame helps to bracket: one spacing beyond the end next to which focus seems to lie."""
+    low, high, spacing = min(positions), max(positions), _spacing(positions)
+    outwards = sum(p > best for p in set(positions)) < sum(p < best for p in set(positions))
+    return high + spacing if outwards else low - spacing
+
+
+def _loosest(curves: FocusCurves, objective: Objective) -> CurveFit | None:
+    """The curve whose optimum is known least among those that the objective uses."""
+    wanted = {"fwhm": (curves.fwhm,), "nsig": (curves.nsig,), "snr": (curves.fwhm, curves.nsig)}[objective]
+    return max((curve for curve in wanted if curve is not None), key=lambda curve: curve.uncertainty, default=None)
+
+
+def _one_more(curve: CurveFit | None, positions: Sequence[float]) -> str:
+    """Where one more frame tells most of an optimum: on the flank that has fewer frames, a good spacing away.
+
+    A frame at the optimum itself says little of where it is, the curve being level there.
+    """
+    if curve is None:
+        return ""
+    below = sum(p < curve.position for p in positions)
+    above = sum(p > curve.position for p in positions)
+    side = 1.0 if above <= below else -1.0
+    target = curve.position + side * 1.5 * _spacing(positions)
+    return f"one more frame near {target:.0f} would settle {curve.metric.upper()}"

@@ -1,0 +1,221 @@
+"""The companion of a manual session: fed with measurements one by one, it says where focus is.
+
+It knows no files, no terminal and no clock: what it says are lines, for whoever shows them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from autofocus.model import BestFocus, Flag, FocusCurves, Measurement, Metric, Objective
+from autofocus.session.advice import advise, direction, optima
+from autofocus.session.rough import RoughOptimum, rough_optimum
+
+GAP_S = 1200.0
+SAME_EXPOSURE = 0.01
+CLEAR_CHANGE_SIGMAS = 2.0
+
+Fit = Callable[[Sequence[Measurement], Objective], FocusCurves]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What must stay the same within a series; an empty star and None are unknown and contradict nothing."""
+
+    star: str = ""
+    exposure_s: float | None = None
+    gain: float | None = None
+
+    def change_to(self, other: Setup) -> str:
+        """Why a frame with another setup begins a new series, or ""."""
+        if self.star and other.star and self.star.casefold() != other.star.casefold():
+            return f"another star: {other.star}"
+        if _differ(self.exposure_s, other.exposure_s):
+            return f"another exposure: {other.exposure_s:g} s"
+        if _differ(self.gain, other.gain):
+            return f"another gain: {other.gain:g}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counsel:
+    """What the companion has to say after a frame.
+
+    ``began`` is why this frame begins a new series ("" when it does not); ``curves`` the fit so far, None
+    before there is one; ``lines`` are sentences for a person, the state first, then the advice.
+    """
+
+    began: str = ""
+    curves: FocusCurves | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Companion:
+    """Follows a manual session, series by series."""
+
+    objective: Objective = "snr"
+    tolerance_steps: float = 3.0
+    gap_s: float = GAP_S
+    fit: Fit | None = None
+    series: list[Measurement] = field(default_factory=list)
+    _setup: Setup = field(default_factory=Setup)
+    _last_s: float | None = None
+
+    def feed(self, measurement: Measurement, setup: Setup | None = None, received_s: float | None = None) -> Counsel:
+        """Take one more frame into account.
+
+        ``received_s`` is when it came (seconds from any zero), for the gaps where frames do not say when they began.
+        """
+        setup = setup or Setup(exposure_s=measurement.exposure_s)
+        began = self._break_before(measurement, setup, received_s)
+        if began:
+            self.new_series()
+        self.series.append(measurement)
+        self._setup = _known(self._setup, setup)
+        self._last_s = received_s
+        return self.counsel(began)
+
+    def new_series(self) -> None:
+        """Begin afresh: what comes next has nothing to do with what was."""
+        self.series.clear()
+        self._setup, self._last_s = Setup(), None
+
+    def withdraw(self, files: Collection[str]) -> None:
+        """Forget the positions of these frames: the numbers in their names turned out to merely count up."""
+        self.series = [replace(one, position=None) if one.file in files else one for one in self.series]
+
+    def counsel(self, began: str = "") -> Counsel:
+        """What there is to say of the series as it stands."""
+        placed = [one for one in self.series if _tells(one) and one.position is not None]
+        positions = [one.position for one in placed if one.position is not None]
+        if not positions:
+            return Counsel(began, None, self._trend())
+        last = self.series[-1]
+        if not _tells(last):
+            return Counsel(began, None, (f"{last.verdict or 'no spectrum found'}: this frame tells nothing of focus",))
+        if len(set(positions)) < 3:
+            left = 3 - len(set(positions))
+            return Counsel(began, None, (f"{left} more position{'s' if left > 1 else ''} until the first estimate",))
+        curves = self._fit(placed)
+        if curves.best is not None:
+            said = advise(curves, positions, self.tolerance_steps)
+            return Counsel(began, curves, (optima(curves), *said))
+        return Counsel(began, curves, self._roughly(placed, positions))
+
+    def _break_before(self, measurement: Measurement, setup: Setup, received_s: float | None) -> str:
+        """Why this frame does not belong to the series, or ""."""
+        if not self.series:
+            return ""
+        changed = self._setup.change_to(setup)
+        if changed:
+            return changed
+        before = self.series[-1]
+        times = (_epoch(before.started_utc), _epoch(measurement.started_utc))
+        if times[0] is None or times[1] is None:
+            times = (self._last_s, received_s)
+        if times[0] is None or times[1] is None:
+            return ""
+        pause_s = abs(times[1] - times[0]) - (before.exposure_s or 0.0)
+        return f"{pause_s / 60:.0f} minutes later" if pause_s > self.gap_s else ""
+
+    def _fit(self, placed: Sequence[Measurement]) -> FocusCurves:
+        if self.fit is not None:
+            return self.fit(placed, self.objective)
+        from autofocus.curve.fit import fit_focus
+
+        return fit_focus(placed, objective=self.objective)
+
+    def _roughly(self, placed: Sequence[Measurement], positions: Sequence[float]) -> tuple[str, ...]:
+        """The first estimate, or where to look when the frames show no turning point."""
+        metrics: tuple[Metric, ...] = ("nsig", "fwhm") if self.objective == "nsig" else ("fwhm", "nsig")
+        guesses = [guess for metric in metrics if (guess := rough_optimum(placed, metric)) and guess.bracketed]
+        if not guesses:
+            return (_downhill(placed, positions),)
+        first = guesses[0]
+        said = " | ".join(_guess(guess) for guess in guesses)
+        best = BestFocus(first.metric, first.position, first.uncertainty, first.position, first.position)
+        return (said, *advise(FocusCurves(best=best), positions, self.tolerance_steps))
+
+    def _trend(self) -> tuple[str, ...]:
+        """Without positions: what the last frame did, and the best so far."""
+        telling = [one for one in self.series if _tells(one)]
+        last = self.series[-1] if self.series else None
+        if last is not None and not _tells(last):
+            return (f"{last.verdict or 'no spectrum found'}: this frame tells nothing of focus",)
+        if len(telling) < 2:
+            return ()
+        before, now = telling[-2:]
+        trend = f"FWHM {_arrow(before, now, 'fwhm')} NSIG {_arrow(before, now, 'nsig')}"
+        narrowest = min((one for one in telling if one.fwhm_px > 0), key=lambda one: one.fwhm_px, default=None)
+        brightest = max((one for one in telling if one.nsig > 0), key=lambda one: one.nsig, default=None)
+        parts = [trend]
+        if narrowest is not None:
+            parts.append(f"narrowest so far {narrowest.file} ({narrowest.fwhm_px:.2f}px)")
+        if brightest is not None:
+            parts.append(f"most light so far {brightest.file} ({brightest.nsig:.2f})")
+        return (" | ".join(parts),)
+
+
+def _tells(one: Measurement) -> bool:
+    """Whether a frame says anything of focus."""
+    return Flag.NO_TRACE not in one.flags and (one.fwhm_px > 0 or one.nsig > 0)
+
+
+def _differ(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and not math.isclose(one, other, rel_tol=SAME_EXPOSURE, abs_tol=1e-9)
+
+
+def _known(before: Setup, now: Setup) -> Setup:
+    """The setup of a series: what a frame does not say stays as the frames before said."""
+    return Setup(
+        now.star or before.star,
+        before.exposure_s if now.exposure_s is None else now.exposure_s,
+        before.gain if now.gain is None else now.gain,
+    )
+
+
+def _epoch(started_utc: str | None) -> float | None:
+    """Seconds since 1970, or None where the text is no moment."""
+    try:
+        moment = datetime.fromisoformat(started_utc or "")
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _guess(guess: RoughOptimum) -> str:
+    name = "narrowest" if guess.metric == "fwhm" else "most light"
+    return f"{name} near {guess.position:.0f} ± {max(guess.uncertainty, 1.0):.0f}"
+
+
+def _downhill(placed: Sequence[Measurement], positions: Sequence[float]) -> str:
+    """Where to look next when the numbers only rise or only fall: beyond the best end."""
+    with_width = [one for one in placed if one.fwhm_px > 0]
+    best = (
+        min(with_width, key=lambda one: one.fwhm_px)
+        if len(with_width) >= 2
+        else max(placed, key=lambda one: one.nsig if one.nsig > 0 else 0.0)
+    )
+    place, low, high = best.position or 0.0, min(positions), max(positions)
+    spacing = (high - low) / (len(set(positions)) - 1)
+    target = high + spacing if place > (low + high) / 2 else low - spacing
+    away = target - positions[-1]
+    return f"focus is not bracketed yet: move {direction(away)} about {abs(away):.0f} to {target:.0f} and take a frame"
+
+
+def _arrow(before: Measurement, now: Measurement, metric: Metric) -> str:
+    """Up, down or level, from the change against its error."""
+    if metric == "fwhm":
+        change, errors = now.fwhm_px - before.fwhm_px, (before.fwhm_err_px, now.fwhm_err_px)
+    else:
+        change, errors = now.nsig - before.nsig, (before.nsig_err, now.nsig_err)
+    error = math.hypot(*(item if math.isfinite(item) else 0.0 for item in errors))
+    if not math.isfinite(change):
+        return "?"
+    if abs(change) <= CLEAR_CHANGE_SIGMAS * error:
+        return "→"
+    return "↑" if change > 0 else "↓"

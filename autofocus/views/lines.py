@@ -1,0 +1,82 @@
+"""Plain lines: one frame as the original helper prints it, and an analysed series, for terminals, pipes and logs."""
+
+from __future__ import annotations
+
+import math
+
+from autofocus.model import CurveFit, FocusResult, Measurement
+from autofocus.session.advice import OPTIMUM
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal would obey or hide (controls, bidi marks, broken bytes)."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def frame_line(measurement: Measurement) -> str:
+    """The line of one frame in CONTRACT's form, further facts after `` | ``."""
+    facts = [f"FWHM = {_width(measurement)}", f"NSIG = {_number(measurement.nsig)}"]
+    if measurement.position is not None:
+        facts.append(f"position {measurement.position:g}")
+    if math.isfinite(measurement.snr):
+        facts.append(f"SNR {measurement.snr:.0f}" if measurement.snr >= 10 else f"SNR {measurement.snr:.1f}")
+    if measurement.verdict:
+        facts.append(measurement.verdict)
+    if measurement.flags:
+        facts.append(" ".join(measurement.flags))
+    facts.extend(measurement.notes)
+    return printable(f"{measurement.file}: {' | '.join(facts)}")
+
+
+def unreadable_line(file: str, error: str) -> str:
+    """The line of a file that could not be read as a frame."""
+    return printable(f"{file}: {error.removeprefix(f'{file}: ')}")
+
+
+def _width(measurement: Measurement) -> str:
+    if not math.isfinite(measurement.fwhm_px):
+        return "n/a"
+    arcsec = f' -> {measurement.fwhm_arcsec:.2f}"' if math.isfinite(measurement.fwhm_arcsec) else ""
+    return f"{measurement.fwhm_px:.2f}px{arcsec}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "n/a"
+
+
+def result_lines(result: FocusResult) -> list[str]:
+    """An analysed series for a person: the answer, both optima with their errors, what each costs, the warnings."""
+    curves = result.curves
+    lines = [result.message]
+    if curves.best is not None and result.outcome == "focused":
+        best = curves.best
+        lines.append(f"  by {best.objective}: {_place(best.position, best.uncertainty)}")
+        lines.append(f"  within 2 % of the best from {best.low:.0f} to {best.high:.0f}")
+    lines.extend(_curve_line(curve) for curve in (curves.fwhm, curves.nsig) if curve is not None)
+    lines.extend(f"  {sentence}" for sentence in curves.losses)
+    for index, why in sorted(curves.left_out.items()):
+        lines.append(f"  left out: {_called(result.measurements[index])}: {why}")
+    lines.extend(f"warning: {sentence}" for sentence in dict.fromkeys((*result.warnings, *curves.warnings)))
+    return [printable(line) for line in lines]
+
+
+def _place(position: float, error: float) -> str:
+    shown = f"{error:.1f}" if math.isfinite(error) else "?"
+    return f"{position:.1f} ± {shown}"
+
+
+def _curve_line(curve: CurveFit) -> str:
+    value = f"{curve.value:.2f}px" if curve.metric == "fwhm" else f"{curve.value:.2f} ADU/s"
+    quality = "" if curve.r_squared is None else f", R² {curve.r_squared:.3f}"
+    where = f"{OPTIMUM[curve.metric]} at {_place(curve.position, curve.uncertainty)}"
+    return f"  {curve.metric.upper()} {where}: {value} ({curve.model}, {curve.points} points{quality})"
+
+
+def _called(measurement: Measurement) -> str:
+    position = "no position" if measurement.position is None else f"{measurement.position:g}"
+    return measurement.file or position
