@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -18,7 +18,6 @@ from simulators.alpaca_protocol import (
     Device,
     Getter,
     Parameters,
-    next_transaction,
     not_implemented,
 )
 from simulators.bench import Bench, Exposure
@@ -27,13 +26,16 @@ from simulators.sensor import GAIN_RANGE, OFFSET_RANGE, READOUT_MODES, UNITY_GAI
 IDLE, EXPOSING, READING = 0, 2, 3
 MAX_BINNING = 4
 EXPOSURE_RANGE_S = (0.001, 3600.0)
-INT32, UINT16 = 2, 8  # ImageArrayElementTypes
+
+# What a monochrome camera without cooler, guider port and named gains does not have.
+ABSENT = ("BayerOffsetX", "BayerOffsetY", "CoolerOn", "CoolerPower", "HeatSinkTemperature", "SetCCDTemperature",
+          "FastReadout", "Gains", "Offsets", "SubExposureDuration", "IsPulseGuiding")  # fmt: skip
 
 Adu = NDArray[np.uint16]
 
 
 class AlpacaCameraDevice(Device):
-    """Camera, interface version 4: monochrome, symmetric binning, ROI, gain and offset by value, no cooler, no shutter."""
+    """Camera, interface version 4: monochrome, symmetric binning, ROI, gain and offset by value, no cooler."""
 
     kind = "camera"
 
@@ -94,12 +96,12 @@ class AlpacaCameraDevice(Device):
             "sensorname": f"bench {own.name}",
             "sensortype": 0,
         }
-        self.gets |= {member: (lambda value=value: value) for member, value in constants.items()}
+        self.gets |= {member: partial(_same, value) for member, value in constants.items()}
 
     def _add_settings(self) -> None:
         for name in self._roi:
-            self.gets[name.lower()] = lambda name=name: self._roi[name]
-            self.puts[name.lower()] = lambda given, name=name: self._set_roi(name, given)
+            self.gets[name.lower()] = partial(self._roi.__getitem__, name)
+            self.puts[name.lower()] = partial(self._set_roi, name)
         self.gets |= {
             "binx": lambda: self._binning,
             "biny": lambda: self._binning,
@@ -115,8 +117,6 @@ class AlpacaCameraDevice(Device):
                 self._bench.sensor.electrons_per_adu(self._gain) * self._bench.sensor.saturation_adu
             ),
             "ccdtemperature": lambda: round(self._bench.sky.temperature(self._bench.now()), 2),
-            "cooleron": _refusal("CoolerOn"),
-            "ispulseguiding": _refusal("IsPulseGuiding"),
         }
         self.puts |= {
             "binx": lambda given: self._set_binning("BinX", given),
@@ -221,7 +221,7 @@ class AlpacaCameraDevice(Device):
         fits = x >= 0 and y >= 0 and width >= 1 and height >= 1 and x + width <= across and y + height <= down
         self._demand(
             fits,
-            f"StartX, StartY, NumX, NumY ({x}, {y}, {width}, {height}) leave the sensor of {across} x {down} binned pixels",
+            f"StartX, StartY, NumX, NumY ({x}, {y}, {width}, {height}) leave the {across} x {down} binned pixels",
         )
         window = self._bench.window(*(value * self._binning for value in (x, y, width, height)))
         return Readout(window, self._binning, self._gain, self._offset, self._mode)
@@ -281,22 +281,12 @@ class AlpacaCameraDevice(Device):
             return self._image
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 def _refusal(member: str) -> Getter:
     def refuse() -> Any:
         raise not_implemented(member)
 
     return refuse
-
-
-def json_image(image: Adu) -> dict[str, Any]:
-    """Rank, type and nested lists [x][y] of an image for the JSON reply."""
-    return {"Type": INT32, "Rank": 2, "Value": image.T.tolist()}
-
-
-def image_bytes(image: Adu, client_transaction: int) -> bytes:
-    """An image as ImageBytes version 1: 16 bits on the wire, 32 bits meant, y fastest."""
-    rows, columns = image.shape
-    header = struct.pack(
-        "<iiIIiiiiiii", 1, 0, client_transaction, next_transaction(), 44, INT32, UINT16, 2, columns, rows, 0
-    )
-    return header + np.ascontiguousarray(image.T, dtype="<u2").tobytes()

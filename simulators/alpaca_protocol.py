@@ -41,8 +41,8 @@ def not_implemented(member: str) -> AlpacaError:
 class Parameters:
     """The parameters of one request.
 
-    GET names may be in any case; PUT names must be as documented. A client's own numbers in the wrong case count as absent,
-    everything else in the wrong case is missing.
+    GET names may be in any case; PUT names must be as documented. A client's own numbers in the wrong case count as
+    absent, everything else in the wrong case is missing.
     """
 
     def __init__(self, text: str, *, any_case: bool) -> None:

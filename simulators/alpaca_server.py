@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import anyio.to_thread
 import uvicorn
@@ -19,8 +19,9 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from autofocus.errors import DeviceError
-from simulators.alpaca_camera import AlpacaCameraDevice, image_bytes, json_image
+from simulators.alpaca_camera import AlpacaCameraDevice
 from simulators.alpaca_focuser import AlpacaFocuserDevice
+from simulators.alpaca_image import image_bytes, json_image
 from simulators.alpaca_protocol import MANUFACTURER, VERSION, AlpacaError, BadRequest, Device, Parameters, reply
 from simulators.bench import Bench
 from simulators.discovery import Responder
@@ -118,9 +119,8 @@ class AlpacaApplication:
 
     async def _setup(self, _: Request) -> Response:
         about = html.escape(self.bench.instrument.description)
-        return HTMLResponse(
-            f"<!DOCTYPE html><title>autofocus bench</title><p>{MANUFACTURER} bench, version {VERSION}: {about}. There is nothing to set here."
-        )
+        head = f"<!DOCTYPE html><title>autofocus bench</title><p>{MANUFACTURER} bench, version {VERSION}: {about}."
+        return HTMLResponse(f"{head} There is nothing to set here.")
 
     async def _device_setup(self, request: Request) -> Response:
         try:
@@ -228,7 +228,7 @@ class BenchServer:
         with self._responder():
             self._server.run(sockets=[self._socket])
 
-    def start(self) -> BenchServer:
+    def start(self) -> Self:
         """Serve in a thread of its own; connections are accepted from now on."""
         self._thread = threading.Thread(target=self.run, name="bench server", daemon=True)
         self._thread.start()
@@ -241,7 +241,7 @@ class BenchServer:
             self._thread.join(timeout=5.0)
         self._socket.close()
 
-    def __enter__(self) -> BenchServer:
+    def __enter__(self) -> Self:
         return self if self._thread else self.start()
 
     def __exit__(self, *_: object) -> None:

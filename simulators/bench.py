@@ -20,7 +20,6 @@ from simulators.mechanics import FocuserMechanics, ImageShift
 from simulators.optics import Beam, SlitImage, slit_image
 from simulators.options import BenchOptions
 from simulators.sensor import COSMIC_RAYS_PER_CM2_S, HOT_PIXELS_PER_MPX, Readout, Sensor, hot_pixels
-from simulators.sky import Sky
 from simulators.spectrum import Picture, Window, add_star, sky_picture, stellar_spectrum, trace_centre
 from simulators.truth import Truth
 
@@ -47,9 +46,10 @@ class Exposure:
 class Bench:
     """A telescope with a slit spectrograph under one night's sky.
 
-    Bench time is the clock's time multiplied by ``options.speed``: exposures, motions and the guider take 1/speed of their time on the
-    clock, and nothing else changes. Everything is a function of the seed and of bench time. ``focuser``, ``sky``, ``shift`` and ``sensor`` may
-    be replaced by faulty ones.
+    Bench time is the clock's time multiplied by ``options.speed``: exposures, motions and the guider take 1/speed of
+    their time on the
+    clock, and nothing else changes. Everything is a function of the seed and of bench time. ``focuser``, ``sky``,
+    ``shift`` and ``sensor`` may be replaced by faulty ones.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class Bench:
     def truth(self, objective: Objective, *, exposure_s: float = 10.0) -> float:
         """Where the drawtube should stand now: the optimum of the noiseless curve at the mean seeing, steps.
 
-        The drawtube stands where the focuser says after an inward approach, ``options.backlash_steps`` lower after an outward one. See
-        `simulators.truth.Truth` for what each objective means.
+        The drawtube stands where the focuser says after an inward approach, ``options.backlash_steps`` lower after
+        an outward one. See `simulators.truth.Truth` for what each objective means.
         """
         return self.truths.optimum(objective, exposure_s) + self.focus_drift_steps()
 
@@ -211,7 +211,7 @@ class Bench:
         return np.array([0.5 * (width - 1)]) if same else np.linspace(0.0, width - 1.0, KNOTS)
 
     def _moments(self, exposure: Exposure, knots: NDArray[np.float64]) -> list[tuple[float, float, list[SlitImage]]]:
-        """The exposure cut into moments in which nothing moves: (seconds of full light, shift along the slit, profiles)."""
+        """The exposure cut into still moments: (seconds of full light, shift along the slit, profiles)."""
         start, length = exposure.start_s, exposure.duration_s
         air = self.sky.air(exposure.number, start + 0.5 * length, length)
         pieces = 4 if self._moves_during(start, start + length) else 1

@@ -11,7 +11,7 @@ from simulators.sensor import Readout
 
 
 class SimulatedCamera:
-    """`autofocus.ports.Camera` on a bench: the exposure is a sleep of the clock, the frame is drawn when it is fetched."""
+    """`autofocus.ports.Camera` on a bench: an exposure sleeps on the clock, a frame is drawn when fetched."""
 
     def __init__(self, bench: Bench, clock: Clock, settings: CameraSettings | None = None) -> None:
         self._bench = bench

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+from typing import Self
 
 DISCOVERY_PORT = 32227
 QUESTION = b"alpacadiscovery1"
@@ -28,7 +29,7 @@ class Responder:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._answer_questions, name="bench discovery", daemon=True)
 
-    def __enter__(self) -> Responder:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

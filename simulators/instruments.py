@@ -1,7 +1,7 @@
 """The instruments of the bench by name: telescope, slit, spectrograph, camera and focuser, one documented set each.
 
-``starex`` is fitted to the nine positions of HD 97633 (``HD097633_starex.csv``); the others are plausible set-ups built from
-the published dimensions of each spectrograph, with a telescope that is often used with it.
+``starex`` is fitted to the nine positions of HD 97633 (``HD097633_starex.csv``); the others are plausible set-ups
+built from the published dimensions of each spectrograph, with a telescope that is often used with it.
 """
 
 from __future__ import annotations

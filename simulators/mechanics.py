@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from itertools import pairwise
 from threading import Lock
 from typing import Protocol
 
@@ -141,7 +142,7 @@ class ImageShift:
     def _length(self, now: float) -> float:
         points = self._path.break_points(now)
         shift = 0.0
-        for (start, before), (end, after) in zip(points[:-1], points[1:], strict=True):
+        for (start, before), (end, after) in pairwise(points):
             pushed = self._push * (after - before)
             if self._guider_s is None:
                 shift += pushed

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,7 @@ def _pupil_chords(obstruction: float, count: int) -> tuple[Array, Array, Array, 
     """
     edges = (0.0, obstruction, 1.0) if obstruction > 0 else (0.0, 1.0)
     heights, weights = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         share = max(6, round(count * (high - low)))
         node, weight = _half_interval(share)
         start, span = np.arcsin(low), np.arcsin(high) - np.arcsin(low)
@@ -161,8 +162,8 @@ def slit_image(beam: Beam) -> SlitImage:
 def _resolved_image(beam: Beam) -> SlitImage:
     """Compute `slit_image` on the detector's own pixels.
 
-    Per Gaussian of the seeing the slit's part of each pupil chord is closed; along the slit the chords' images are summed as
-    cosines, so that seeing, the blur after the slit and the pixel are products.
+    Per Gaussian of the seeing the slit's part of each pupil chord is closed; along the slit the chords' images are
+    summed as cosines, so that seeing, the blur after the slit and the pixel are products.
     """
     weights, variances = _moffat_as_gaussians(beam.moffat_beta)
     alpha = beam.seeing_px / (2.0 * np.sqrt(2.0 ** (1.0 / beam.moffat_beta) - 1.0))

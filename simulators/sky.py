@@ -1,7 +1,7 @@
 """The air over the bench: seeing, transparency and clouds as functions of time, and the temperature.
 
-Everything is a function of the seed and of bench time (or of the frame's number), so any frame can be made at any moment,
-in any order, and comes out the same.
+Everything is a function of the seed and of bench time (or of the frame's number), so any frame can be made at any
+moment, in any order, and comes out the same.
 """
 
 from __future__ import annotations

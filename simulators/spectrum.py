@@ -21,11 +21,12 @@ SIGMA_PER_FWHM = 1.0 / 2.354820045
 # wavelength nm, depth, full width nm, of an early A star; then the air's own absorption (telluric water and oxygen)
 STELLAR_LINES = (
     (383.5, 0.55, 1.6), (388.9, 0.6, 1.7), (393.4, 0.4, 0.5), (397.0, 0.6, 1.8), (410.2, 0.6, 1.8), (434.0, 0.6, 1.8),
-    (448.1, 0.12, 0.3), (486.1, 0.55, 1.7), (516.7, 0.06, 0.3), (518.4, 0.08, 0.3), (589.3, 0.1, 0.3), (656.28, 0.45, 1.1),
-    (634.7, 0.08, 0.15), (637.1, 0.06, 0.15), (667.8, 0.03, 0.2),
+    (448.1, 0.12, 0.3), (486.1, 0.55, 1.7), (516.7, 0.06, 0.3), (518.4, 0.08, 0.3), (589.3, 0.1, 0.3),
+    (634.7, 0.08, 0.15), (637.1, 0.06, 0.15), (656.28, 0.45, 1.1), (667.8, 0.03, 0.2),
 )  # fmt: skip
 TELLURIC_LINES = (
-    (651.5, 0.12, 0.03), (652.4, 0.05, 0.03), (654.4, 0.08, 0.03), (655.75, 0.06, 0.03), (657.2, 0.1, 0.03), (686.9, 0.4, 1.5), (760.5, 0.7, 2.5),
+    (651.5, 0.12, 0.03), (652.4, 0.05, 0.03), (654.4, 0.08, 0.03), (655.75, 0.06, 0.03), (657.2, 0.1, 0.03),
+    (686.9, 0.4, 1.5), (760.5, 0.7, 2.5),
 )  # fmt: skip
 # wavelength nm, strength in parts of the strongest: airglow and street lamps
 SKY_LINES = (
@@ -48,7 +49,7 @@ def wavelengths(instrument: Instrument) -> Array:
 
 
 def stellar_spectrum(instrument: Instrument, temperature_k: float = 9200.0) -> Array:
-    """The star's light per column, 1 in the mean of the central columns: a black body, lines, the line spread of the slit."""
+    """The star's light per column, 1 in the mean of the central columns: black body, lines, line spread."""
     nm = wavelengths(instrument)
     spectrum = nm**-4.0 / np.expm1(1.4388e7 / (nm * temperature_k))
     for wavelength, depth, width in STELLAR_LINES + TELLURIC_LINES:
@@ -60,7 +61,7 @@ def stellar_spectrum(instrument: Instrument, temperature_k: float = 9200.0) -> A
 
 
 def sky_picture(instrument: Instrument, sky_factor: float = 1.0) -> Picture:
-    """Electrons per second of the sky on each pixel of the whole sensor: only as long as the slit, lines bent by the smile."""
+    """Electrons per second of the sky on each pixel of the sensor: as long as the slit, lines bent by the smile."""
     width, height = instrument.sensor_px
     nm = wavelengths(instrument)
     rows = np.arange(height, dtype=float)
@@ -114,7 +115,8 @@ def add_star(
 ) -> None:
     """Draw a star's trace onto a picture of one window, electrons.
 
-    ``centre`` and ``light_e`` are the row of the trace and the star's whole light at each column of the window; ``images`` are the
+    ``centre`` and ``light_e`` are the row of the trace and the star's whole light at each column of the window;
+    ``images`` are the
     profiles at the columns ``knots``, mixed in between. What is fainter than ``faintest_e`` a pixel is left out.
     """
     if light_e.size == 0 or float(light_e.max()) <= 0:

@@ -1,6 +1,7 @@
 """The truth about a bench: its noiseless curves at the mean seeing, and where each objective is best.
 
-Positions are those of the drawtube at the temperature of the beginning. Tests and benchmarks ask; the engine never does.
+Positions are those of the drawtube at the temperature of the beginning. Tests and benchmarks ask; the engine never
+does.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from simulators.optics import Beam, SlitImage, slit_image
 class Truth:
     """Curves and optima of one instrument, for the columns in the middle of its spectrum.
 
-    - ``fwhm``: full width at half maximum of the pixel-integrated profile, read from the profile itself, not from a fitted function.
-    - ``nsig``: all the light that passes the slit, ADU/s per column (``half_window_px`` limits it as the original's window does).
-    - ``snr``: per column of a spectrum extracted over ± 1 FWHM, that is 2 x FWHM pixels: the signal is NSIG x exposure x gain
-      electrons S, the noise² is S + background noise² per pixel x 2 FWHM, with the background noise² of sky, dark and reading.
+    - ``fwhm``: full width at half maximum of the pixel-integrated profile, read from the profile itself, not from a
+      fitted function.
+    - ``nsig``: all the light that passes the slit, ADU/s per column (``half_window_px`` limits it as the original's
+      window does).
+    - ``snr``: per column of a spectrum extracted over ± 1 FWHM, that is 2 x FWHM pixels: the signal is NSIG x
+      exposure x gain
+      electrons S, the noise² is S + background noise² per pixel x 2 FWHM, with the background noise² of sky, dark
+      and reading.
     """
 
     def __init__(self, instrument: Instrument, sky_factor: float = 1.0) -> None:
@@ -31,7 +36,7 @@ class Truth:
         self._optimum = lru_cache(maxsize=64)(self._find_optimum)
 
     def beam(self, place: float, along: float = 0.0, seeing_factor: float = 1.0, offset_px: float = 0.0) -> Beam:
-        """The star on the slit with the tube at a place, at a point -1..1 along the spectrum, displaced from its mean place."""
+        """The star on the slit with the tube at a place, at a point -1..1 along the spectrum, off its place."""
         own = self.instrument
         across_slit = own.focus_steps + 0.5 * own.astigmatism_steps + 0.5 * own.chromatic_steps * along
         along_slit = across_slit - own.astigmatism_steps + own.collimator_offset_steps + 0.5 * own.tilt_steps * along
