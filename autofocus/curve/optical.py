@@ -25,7 +25,8 @@ PLACES = np.cos(_ANGLES)
 HEIGHTS = np.sin(_ANGLES)
 SHARES = 2.0 / (SLICES + 1) * HEIGHTS**2
 HALF_WIDTH_OF_SIGMA = np.sqrt(2.0 * np.log(2.0))
-NEWTON_STEPS = 6
+NEWTON_STEPS = 8
+CONVERGED = 1e-9
 
 
 def half_width(extent: Array, sigma: Array, shares: Array) -> Array:
@@ -61,7 +62,9 @@ def half_width(extent: Array, sigma: Array, shares: Array) -> Array:
         low, high = np.where(excess > 0, y, low), np.where(excess > 0, high, y)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = y - excess / slope
-        y = np.where((step > low) & (step < high), step, 0.5 * (low + high))
+        y, previous = np.where((step >= low) & (step <= high), step, 0.5 * (low + high)), y
+        if np.all(np.abs(y - previous) <= CONVERGED * y):
+            break
     return y
 
 
