@@ -22,6 +22,7 @@ from autofocus.session import events, pictures
 from autofocus.session.records import frame_object
 
 WriteFrame = Callable[[Frame, Mapping[str, Any], Path], object]
+"""Writes a frame whole: beside, then renamed."""
 
 EVENTS, RESULT, POINTS, FRAMES, PREVIEWS = "events.jsonl", "result.json", "points.csv", "frames", "previews"
 POINT_FIELDS = (
@@ -75,9 +76,7 @@ class Journal:
         with _disk(self.folder):
             folder = self.folder / FRAMES
             folder.mkdir(exist_ok=True)
-            beside = folder / f".{name}.part"
-            self._write_frame(frame, headers, beside)
-            beside.replace(folder / name)
+            self._write_frame(frame, headers, folder / name)
         return name
 
     def put(self, picture: FramePicture, measurement: Measurement) -> None:  # noqa: ARG002  the port hands both
