@@ -1,0 +1,153 @@
+"""Locate: from wherever the focuser starts to a sweep's width of best focus, in as few frames as can be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from autofocus.errors import NoFocusFound
+from autofocus.model import Measurement, Sweep
+from autofocus.search.approach import sign
+from autofocus.search.log import ObservingLog, has_trace
+from autofocus.search.sweep import clipped, is_inside
+from autofocus.search.task import FocusTask
+from autofocus.search.vertex import VertexPosterior, VertexPrior, locate_vertex
+
+SPACING_PER_BLUR = 0.43  # a sweep of ± 4 spacings then reaches widths of twice the floor
+FLOOR_UM = 25.0  # the image of a star on a slit, seeing and optics together
+DISC_FWHM = math.sqrt(3.0) / 2.0  # of a uniform disc's profile, in diameters
+BLUR_UNKNOWN_STEPS = 60.0
+SURE_ENOUGH = 0.75  # a sweep that misses can be widened for less than another probe costs
+MOST_PROBES = 8
+SCAN_STRIDE = 12.0  # in blur lengths: widths grow to six times the floor between two frames of the scan
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where the focus is thought to be, and how far to each side a sweep has to reach, in steps."""
+
+    center: float
+    half_span: float
+
+
+def first_guess(task: FocusTask, start: float) -> VertexPrior:
+    """What is known before the first frame.
+
+    The user's spacing is taken for a statement about the optics, right within a factor of two; else the optics
+    tell: a step of ``m`` microns spreads a disc of ``m / N`` microns.
+    """
+    settings = task.settings
+    if settings.spacing_steps != "auto":
+        blur, scatter = settings.spacing_steps / SPACING_PER_BLUR, 0.7
+    elif task.f_ratio is not None and task.microns_per_step is not None:
+        blur, scatter = FLOOR_UM * task.f_ratio / (DISC_FWHM * task.microns_per_step), 0.7
+    else:
+        blur, scatter = BLUR_UNKNOWN_STEPS, 1.2
+    return VertexPrior(start, blur, scatter, task.low, task.high)
+
+
+def half_span(task: FocusTask, blur_steps: float) -> float:
+    """How far the sweep reaches to each side of the estimate."""
+    spacing = task.settings.spacing_steps
+    steps = SPACING_PER_BLUR * blur_steps if spacing == "auto" else float(spacing)
+    return max(steps, 1.0) * task.settings.samples_each_side
+
+
+def locate(log: ObservingLog, start: float) -> Generator[Sweep, tuple[Measurement, ...], Estimate]:
+    """Find about where the focus is: one frame where we stand, then each next one where it is most likely.
+
+    Raises
+    ------
+    NoFocusFound
+        ``no_spectrum`` after the coarse scan, or the budget that ended before a trace was seen.
+    """
+    prior = first_guess(log.task, start)
+    if not log.frames():
+        yield from log.ask([round(clipped(start, log.task.room))], "locate", "a first look where the focuser stands")
+    if not any(has_trace(m) for m in log.frames()):
+        yield from _scan(log, prior)
+    for _ in range(MOST_PROBES):
+        posterior = posterior_of(log, prior)
+        reach = half_span(log.task, posterior.blur_steps)
+        center, probability = posterior.densest(reach)
+        probe = _next_probe(log, posterior, center, reach)
+        if probe is None or (probability >= SURE_ENOUGH and _traces(log) > 1):
+            break
+        why = f"the width at {_last_position(log)} puts focus near {center:.0f}, with {probability:.0%} certainty"
+        if not (yield from log.ask([probe], "locate", why)):
+            break
+    return Estimate(center, reach)
+
+
+def posterior_of(log: ObservingLog, prior: VertexPrior) -> VertexPosterior:
+    """The posterior of the vertex from every frame of this attempt."""
+    traces = [m for m in log.frames() if has_trace(m)]
+    empty = [m.position for m in log.frames() if m.position is not None and not has_trace(m)]
+    return locate_vertex(traces, empty, prior)
+
+
+def _next_probe(log: ObservingLog, posterior: VertexPosterior, center: float, reach: float) -> int | None:
+    """The position of the next frame; None when the likeliest place has been looked at already."""
+    room = log.task.room
+    if len(log.frames()) == 1:
+        return _second_look(log, posterior, reach)
+    probe = round(clipped(center, room))
+    near = (m.position for m in log.frames() if m.position is not None)
+    return None if any(abs(probe - x) < reach / 2 for x in near) else probe
+
+
+def _second_look(log: ObservingLog, posterior: VertexPosterior, reach: float) -> int:
+    """As far from the only trace as its width says the focus is, first in the approach direction.
+
+    At the least it is an end of the sweep about that trace, so that nothing is lost should focus be there.
+    """
+    only = next(m for m in log.frames() if has_trace(m))
+    position = float(only.position or 0.0)
+    defocus = posterior.blur_steps * math.sqrt(max((only.fwhm_px / posterior.floor_px) ** 2 - 1.0, 0.0))
+    step = sign(log.task.approach) * max(reach, defocus)
+    ahead, behind = clipped(position + step, log.task.room), clipped(position - step, log.task.room)
+    return round(ahead if abs(ahead - position) >= min(reach, abs(behind - position)) else behind)
+
+
+def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measurement, ...], None]:
+    """Look further and further out on both sides until a trace shows.
+
+    The end is the travel's, or half of all exposures allowed.
+    """
+    most = max(log.task.settings.max_exposures // 2, 4)
+    for position in _outward(log.task, prior):
+        if len(log.frames()) >= most:
+            break
+        got = yield from log.ask([position], "locate", f"no trace yet: scanning outward from {prior.start:.0f}")
+        if any(has_trace(m) for m in got):
+            return
+        if not got:
+            break
+    seen = [m.position for m in log.frames() if m.position is not None]
+    where = f"in {len(seen)} frames between {min(seen):.0f} and {max(seen):.0f}" if seen else "before the budget ended"
+    raise NoFocusFound(
+        f"No spectrum was seen {where}: check that the star is on the slit and the exposure long enough.",
+        reason=log.ended or "no_spectrum",
+    )
+
+
+def _outward(task: FocusTask, prior: VertexPrior) -> Iterator[int]:
+    """Positions of the scan in order of likelihood: nearest to the start first, the approach side before the other."""
+    stride = SCAN_STRIDE * prior.blur_steps
+    start = clipped(prior.start, task.room)
+    for ring in range(1, 1000):
+        pair = [start + sign(task.approach) * side * ring * stride for side in (1, -1)]
+        inside = [round(position) for position in pair if is_inside(position, task.room)]
+        if not inside:
+            return
+        yield from inside
+
+
+def _traces(log: ObservingLog) -> int:
+    return sum(has_trace(m) for m in log.frames())
+
+
+def _last_position(log: ObservingLog) -> str:
+    position = log.frames()[-1].position
+    return "?" if position is None else f"{position:.0f}"

@@ -1,0 +1,189 @@
+"""The procedure: locate, sweep, refine, confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from autofocus.errors import NoFocusFound
+from autofocus.model import Confirmation, FocusCurves, Measurement, Sweep
+from autofocus.search import gates, outcome
+from autofocus.search.adaptive import beyond, clouded, most_telling
+from autofocus.search.approach import in_order
+from autofocus.search.fitting import fit_log, used_frames, used_positions
+from autofocus.search.locate import Estimate, first_guess, half_span, locate, posterior_of
+from autofocus.search.log import ObservingLog, has_trace
+from autofocus.search.sweep import is_inside, symmetric_sweep
+from autofocus.search.task import FocusTask, Search
+
+LEAST_EACH_SIDE = 2  # nodes of the first, thin sweep; refining fills in what the error still needs
+MOST_WIDENINGS = 6
+HOPELESS = ("no_spectrum", "travel_limit", "time_limit", "exposure_limit")  # another attempt would end the same way
+
+
+def focus(task: FocusTask) -> Search:
+    """Search for best focus.
+
+    Yields sweeps and receives their measurements, in order and at the positions reached; fewer than asked mean
+    that a budget ended. The same measurements always lead to the same result.
+
+    Returns
+    -------
+    FocusResult
+        ``focused`` or ``no_focus``, with the reason; never raises for what the data are like.
+    """
+    log = ObservingLog(task)
+    estimate: Estimate | None = None
+    for attempt in range(task.settings.retries + 1):
+        try:
+            if estimate is None:
+                estimate = yield from locate(log, task.start_position)
+            estimate, curves = yield from sweep_and_refine(log, estimate)
+            confirmation = yield from confirm(log, curves)
+            return outcome.focused(log, curves, confirmation)
+        except NoFocusFound as failure:
+            if failure.reason in HOPELESS or attempt == task.settings.retries or log.ended:
+                return outcome.no_focus(log, failure, _curves_of(log, estimate))
+            estimate = _learned(log, estimate)
+            log.begin_attempt(f"an attempt that failed: {failure.reason}")
+            log.warnings.append(f"An attempt failed and was begun again: {failure.message}")
+    raise AssertionError("the last attempt returns")
+
+
+def sweep_and_refine(
+    log: ObservingLog, estimate: Estimate
+) -> Generator[Sweep, tuple[Measurement, ...], tuple[Estimate, FocusCurves]]:
+    """Sweep about the estimate, widen while a side is open, then refine until the error is small enough.
+
+    Raises
+    ------
+    NoFocusFound
+        ``not_bracketed``, ``travel_limit``, ``poor_fit``, ``too_few_samples``, or the budget that ended.
+    """
+    yield from _first_sweep(log, estimate)
+    widenings, retaken = 0, set[float]()
+    while True:
+        curves = fit_log(log, estimate.center, estimate.half_span)
+        verdict = gates.judge(curves, used_positions(log, curves), log.task.settings.tolerance_steps)
+        if log.ended:
+            break
+        if again := _to_retake(log, curves, retaken):
+            retaken.update(again)
+            yield from log.ask(again, "sweep", "again where a cloud seems to have passed", curves=curves, follow=2)
+        elif verdict.open_sides:
+            widenings += 1
+            estimate = _recentred(log, curves, estimate)
+            positions = _widening(log, curves, estimate, verdict)
+            if not positions or widenings > MOST_WIDENINGS:
+                break
+            yield from log.ask(positions, "sweep", _widening_why(verdict), curves=curves, follow=2)
+        elif _good_enough(log, curves, verdict):
+            break
+        else:
+            positions = most_telling(log.task, curves, used_frames(log, curves))
+            yield from log.ask(positions, "refine", "where the error shrinks most", curves=curves, follow=1)
+    outcome.require(log, curves, verdict)
+    return estimate, curves
+
+
+def confirm(log: ObservingLog, curves: FocusCurves) -> Generator[Sweep, tuple[Measurement, ...], Confirmation | None]:
+    """Take a frame at the answer and compare it with the curves; look once more before believing that it disagrees.
+
+    Raises
+    ------
+    NoFocusFound
+        ``confirmation_failed``.
+    """
+    best = curves.best
+    assert best is not None
+    if not log.task.settings.confirm:
+        return None
+    confirmation: Confirmation | None = None
+    for why in ("a last frame at the answer", "once more: the last frame was not as predicted"):
+        first = len(log.measurements)
+        got = yield from log.ask([round(best.position)], "confirm", why, curves=curves)
+        log.left_out |= dict.fromkeys(range(first, len(log.measurements)), "it confirms the answer")
+        if not got:
+            break
+        log.confirmation = confirmation = gates.compare(curves, got[-1])
+        if confirmation.agrees:
+            break
+    if confirmation is not None and not confirmation.agrees:
+        raise NoFocusFound(outcome.disagreement(best, confirmation), reason="confirmation_failed")
+    return confirmation
+
+
+def _first_sweep(log: ObservingLog, estimate: Estimate) -> Generator[Sweep, tuple[Measurement, ...], None]:
+    """The thin symmetric sweep, without the places that locating has seen already."""
+    each_side = max(LEAST_EACH_SIDE, -(-log.task.settings.samples_each_side // 2))
+    taken = [m.position for m in log.frames() if has_trace(m) and m.position is not None]
+    plan = symmetric_sweep(
+        estimate.center,
+        estimate.half_span / each_side,
+        each_side,
+        room=log.task.room,
+        approach=log.task.approach,
+        taken=taken,
+    )
+    why = f"a sweep of ± {estimate.half_span:.0f} steps about {estimate.center:.0f}"
+    if plan.shift_steps:
+        log.warnings.append(f"The sweep was shifted by {plan.shift_steps:+d} steps to stay inside the travel limits.")
+        why += f", shifted by {plan.shift_steps:+d} to stay inside the travel"
+    yield from log.ask(plan.positions, "sweep", why, follow=2)
+
+
+def _to_retake(log: ObservingLog, curves: FocusCurves, retaken: set[float]) -> tuple[int, ...]:
+    """Positions whose frame lacks light or a trace amid others that have it; each is retaken once."""
+    frames = used_frames(log, curves)
+    suspects = [frames[i].position for i in clouded(frames, curves)]
+    if curves.best is not None:
+        suspects += [m.position for m in log.frames() if not has_trace(m) and m.phase != "locate"]
+    fresh = {round(x) for x in suspects if x is not None and x not in retaken}
+    return in_order({x for x in fresh if is_inside(x, log.task.room)}, log.task.approach)
+
+
+def _recentred(log: ObservingLog, curves: FocusCurves, estimate: Estimate) -> Estimate:
+    """Centre on the fit where it is inside what was sampled, else on what the widths alone say."""
+    positions = used_positions(log, curves)
+    if curves.best is not None and min(positions) < curves.best.position < max(positions):
+        return replace(estimate, center=curves.best.position)
+    if not any(has_trace(m) for m in log.frames()):
+        return estimate
+    posterior = posterior_of(log, first_guess(log.task, log.task.start_position))
+    return Estimate(posterior.densest(estimate.half_span)[0], half_span(log.task, posterior.blur_steps))
+
+
+def _widening(log: ObservingLog, curves: FocusCurves, estimate: Estimate, verdict: gates.Verdict) -> tuple[int, ...]:
+    """Where to go on on the open sides."""
+    positions = used_positions(log, curves) or [estimate.center]
+    spacing = estimate.half_span / LEAST_EACH_SIDE
+    sides = (
+        beyond(positions, estimate.center, estimate.half_span, spacing, side, log.task.room)
+        for side in verdict.open_sides
+    )
+    return in_order({x for side in sides for x in side}, log.task.approach)
+
+
+def _widening_why(verdict: gates.Verdict) -> str:
+    sides = " and ".join(verdict.open_sides)
+    return f"best focus is not bracketed yet: on to the {sides} side"
+
+
+def _good_enough(log: ObservingLog, curves: FocusCurves, verdict: gates.Verdict) -> bool:
+    best = curves.best
+    if best is None or not verdict.passed or len(used_positions(log, curves)) < outcome.LEAST_SAMPLES:
+        return False
+    return best.uncertainty <= log.task.settings.tolerance_steps
+
+
+def _learned(log: ObservingLog, estimate: Estimate | None) -> Estimate | None:
+    """Where the next attempt begins: about the fit of this one if it has one."""
+    if estimate is None:
+        return None
+    best = _curves_of(log, estimate).best
+    return estimate if best is None else replace(estimate, center=best.position)
+
+
+def _curves_of(log: ObservingLog, estimate: Estimate | None) -> FocusCurves:
+    """What an attempt knew when it failed."""
+    return FocusCurves() if estimate is None else fit_log(log, estimate.center, estimate.half_span)

@@ -1,0 +1,83 @@
+"""A symmetric set of positions about an estimate, inside the travel, in the order that costs no backlash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autofocus.search.approach import Direction, in_order
+
+Room = tuple[int | None, int | None]
+
+SAME_POSITION = 1 / 3  # of the spacing: a frame this near to a planned position stands in for it
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlan:
+    """Where a sweep goes, and what had to give for it to fit.
+
+    ``shift_steps`` is how far the whole set was moved to stay inside the travel; ``fits`` is False when even
+    the shifted set had to be cut short.
+    """
+
+    positions: tuple[int, ...]
+    shift_steps: int = 0
+    fits: bool = True
+
+
+def symmetric_sweep(
+    center: float, spacing: float, each_side: int, *, room: Room, approach: Direction, taken: Sequence[float] = ()
+) -> SweepPlan:
+    """Plan ``2 each_side + 1`` positions about ``center``, without those that earlier frames stand for.
+
+    Parameters
+    ----------
+    center : float
+        Estimate of best focus, steps.
+    spacing : float
+        Steps between neighbours; at least 1.
+    each_side : int
+        Positions on each side of the centre.
+    room : tuple of int or None
+        Lowest and highest position that can be approached the right way (`approach.reachable`).
+    approach : {"inward", "outward"}
+        Gives the order.
+    taken : sequence of float
+        Positions of usable frames; a planned position closer to one than a third of the spacing is left out.
+
+    Returns
+    -------
+    SweepPlan
+        Near a limit the whole set is shifted rather than cut; where the travel is shorter than the set, the
+        positions outside are dropped and ``fits`` is False.
+    """
+    spacing = max(spacing, 1.0)
+    offset = _shift_into(center - each_side * spacing, center + each_side * spacing, room)
+    nodes = [round(center + offset + k * spacing) for k in range(-each_side, each_side + 1)]
+    inside = [node for node in nodes if is_inside(node, room)]
+    free = [node for node in inside if not any(abs(node - x) < SAME_POSITION * spacing for x in taken)]
+    return SweepPlan(in_order(free, approach), round(offset), len(inside) == len(nodes))
+
+
+def is_inside(position: float, room: Room) -> bool:
+    """Can the position be approached the right way?"""
+    low, high = room
+    return (low is None or position >= low) and (high is None or position <= high)
+
+
+def clipped(position: float, room: Room) -> float:
+    """The position of the room nearest to ``position``."""
+    low, high = room
+    inside = position if high is None else min(position, high)
+    return inside if low is None else max(inside, low)
+
+
+def _shift_into(first: float, last: float, room: Room) -> float:
+    """The smallest shift that brings first..last inside the room, 0 where it cannot be brought in whole."""
+    low = -math.inf if room[0] is None else room[0]
+    high = math.inf if room[1] is None else room[1]
+    if last - first > high - low:
+        middle = (low + high) / 2 - (first + last) / 2
+        return middle if math.isfinite(middle) else 0.0
+    return max(low - first, 0.0) + min(high - last, 0.0)
