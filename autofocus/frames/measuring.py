@@ -76,6 +76,15 @@ class FileMeasurer:
         measurement = replace(found, temperature_c=temperature, notes=(*found.notes, *frame.notes))
         return MeasuredFile(path, frame, reading, measurement, _setup(frame, path.name), withdrawn)
 
+    def widened(self, fwhm_px: float) -> FileMeasurer | None:
+        """For ``half_window_px: auto``: a measurer with the one window of a series whose widest frame has this FWHM."""
+        from autofocus.measure.signal import auto_half_window
+
+        if self.settings.half_window_px != "auto":
+            return None
+        settings = self.settings.model_copy(update={"half_window_px": auto_half_window(fwhm_px)})
+        return FileMeasurer(settings, position_pattern=self._pattern, measure=self._measure)
+
     def _measured(self, frame: Frame) -> Reading:
         if self._measure is None:
             from autofocus.measure.spectrum import measure_spectrum

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autofocus.errors import FrameError, JournalError
 from autofocus.frames.directory import FolderWatch
-from autofocus.frames.measuring import MeasuredFile, UnreadableFile, measure_arrivals
+from autofocus.frames.measuring import FileMeasurer, UnreadableFile, measure_arrivals
 from autofocus.frames.naming import is_frame_name
 from autofocus.frames.pending import Arrival
 from autofocus.frames.tables import read_series
@@ -28,7 +28,7 @@ class RecordedSeries:
 
 def gather_series(
     paths: Sequence[Path],
-    measurer: Callable[[Path], MeasuredFile],
+    measurer: FileMeasurer,
     csv_columns: Mapping[str, str] | None = None,
 ) -> RecordedSeries:
     """Gather the measurements that the paths hold.
@@ -38,34 +38,38 @@ def gather_series(
     says why.
     """
     measurements: list[Measurement] = []
-    unreadable: list[UnreadableFile] = []
+    arrivals: list[Arrival] = []
     for path in paths:
         try:
-            found = _from_path(path, measurer, csv_columns)
+            if is_frame_name(path.name) and not path.is_dir():
+                arrivals.append(Arrival(path))
+            elif path.is_dir() and not _is_session(path):
+                arrivals.extend(_frames_in(path))
+            else:
+                measurements.extend(
+                    _from_session(path, csv_columns) if path.is_dir() else read_series(path, csv_columns)
+                )
         except FrameError as fault:
-            unreadable.append(UnreadableFile(path, fault.message.removeprefix(f"{path.name}: ")))
-            continue
-        measurements.extend(found.measurements)
-        unreadable.extend(found.unreadable)
+            arrivals.append(Arrival(path, fault.message.removeprefix(f"{path.name}: ")))
+    found = _measured(arrivals, measurer)
+    measurements.extend(found.measurements)
     if not measurements:
-        first = unreadable[0] if unreadable else None
-        more = f" (and {len(unreadable) - 1} more that cannot be read)" if len(unreadable) > 1 else ""
+        first = found.unreadable[0] if found.unreadable else None
+        more = f" (and {len(found.unreadable) - 1} more that cannot be read)" if len(found.unreadable) > 1 else ""
         raise FrameError(f"{first.file}: {first.error}{more}" if first else "there is nothing to analyze")
-    return RecordedSeries(tuple(measurements), tuple(unreadable))
+    return RecordedSeries(tuple(measurements), found.unreadable)
 
 
-def _from_path(
-    path: Path, measurer: Callable[[Path], MeasuredFile], csv_columns: Mapping[str, str] | None
-) -> RecordedSeries:
-    if not path.exists():
-        raise FrameError(f"{path.name}: there is no such file or folder")
-    if path.is_dir():
-        if (path / EVENTS).exists() or (path / POINTS).exists():
-            return RecordedSeries(tuple(_from_session(path, csv_columns)))
-        return _from_frames(FolderWatch(path, once=True).arrivals(), measurer, path)
-    if is_frame_name(path.name):
-        return _from_frames([Arrival(path)], measurer, path)
-    return RecordedSeries(tuple(read_series(path, csv_columns)))
+def _is_session(folder: Path) -> bool:
+    return (folder / EVENTS).exists() or (folder / POINTS).exists()
+
+
+def _frames_in(folder: Path) -> list[Arrival]:
+    """The frames of a folder in order of time."""
+    arrivals = list(FolderWatch(folder, once=True).arrivals())
+    if not arrivals:
+        raise FrameError(f"{folder.name}: it holds no FITS file")
+    return arrivals
 
 
 def _from_session(folder: Path, csv_columns: Mapping[str, str] | None) -> Sequence[Measurement]:
@@ -78,7 +82,14 @@ def _from_session(folder: Path, csv_columns: Mapping[str, str] | None) -> Sequen
     raise JournalError(f"{folder}: its journal holds no measured frame")
 
 
-def _from_frames(arrivals: Iterable[Arrival], measurer: Callable[[Path], MeasuredFile], path: Path) -> RecordedSeries:
+def _measured(arrivals: Sequence[Arrival], measurer: FileMeasurer) -> RecordedSeries:
+    """Measure frames; with ``half_window_px: auto`` once more with the one window that the widest of them needs."""
+    found = _measured_once(arrivals, measurer)
+    again = measurer.widened(max((one.fwhm_px for one in found.measurements if one.fwhm_px > 0), default=0.0))
+    return found if again is None else _measured_once(arrivals, again)
+
+
+def _measured_once(arrivals: Sequence[Arrival], measurer: FileMeasurer) -> RecordedSeries:
     """Measure frames; positions that turn out to be frame numbers are taken back."""
     measurements: list[Measurement] = []
     unreadable: list[UnreadableFile] = []
@@ -88,6 +99,4 @@ def _from_frames(arrivals: Iterable[Arrival], measurer: Callable[[Path], Measure
             continue
         measurements = [replace(one, position=None) if one.file in found.withdrawn else one for one in measurements]
         measurements.append(found.measurement)
-    if not (measurements or unreadable):
-        raise FrameError(f"{path.name}: it holds no FITS file")
     return RecordedSeries(tuple(measurements), tuple(unreadable))

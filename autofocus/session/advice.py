@@ -120,21 +120,25 @@ def _beyond(best: float, positions: Sequence[float]) -> float:
     return high + spacing if outwards else low - spacing
 
 
-def _loosest(curves: FocusCurves, objective: Objective) -> CurveFit | None:
-    """The curve whose optimum is known least among those that the objective uses."""
+def deciding(curves: FocusCurves, objective: Objective) -> list[CurveFit]:
+    """The curves that the objective rests on."""
     wanted = {"fwhm": (curves.fwhm,), "nsig": (curves.nsig,), "snr": (curves.fwhm, curves.nsig)}[objective]
-    return max((curve for curve in wanted if curve is not None), key=lambda curve: curve.uncertainty, default=None)
+    return [curve for curve in wanted if curve is not None]
+
+
+def _loosest(curves: FocusCurves, objective: Objective) -> CurveFit | None:
+    """The curve whose optimum is known least among those that the objective rests on."""
+    return max(deciding(curves, objective), key=lambda curve: curve.uncertainty, default=None)
 
 
 def _one_more(curve: CurveFit | None, positions: Sequence[float]) -> str:
-    """Where one more frame tells most of an optimum: on the flank that has fewer frames, a good spacing away.
+    """Where one more frame tells most of an optimum: on a flank, one to two and a half spacings away, far from others.
 
     A frame at the optimum itself says little of where it is, the curve being level there.
     """
     if curve is None:
         return ""
-    below = sum(p < curve.position for p in positions)
-    above = sum(p > curve.position for p in positions)
-    side = 1.0 if above <= below else -1.0
-    target = curve.position + side * 1.5 * _spacing(positions)
+    spacing = _spacing(positions)
+    flanks = [curve.position + side * away * spacing for away in (1.0, 1.5, 2.0, 2.5) for side in (-1.0, 1.0)]
+    target = max(flanks, key=lambda place: min(abs(place - taken) for taken in positions))
     return f"one more frame near {target:.0f} would settle {curve.metric.upper()}"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autofocus.model import Flag, FocusCurves, FocusResult, Measurement
-from autofocus.session.advice import OPTIMUM, diagnosis, disagreement, shown_error
+from autofocus.search.gates import judge
+from autofocus.session.advice import OPTIMUM, deciding, diagnosis, disagreement, shown_error
 from autofocus.settings import SearchSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LEAST_POSITIONS = 4
-LARGEST_ERROR = 0.25  # of the range sampled: a curve that leaves more open has not found anything
 
 
 def analyze(
@@ -53,7 +52,7 @@ def analyze(
     )
     best = curves.best
     objective = best.objective if best else asked.objective
-    reason, message = _fault(taken, curves)
+    reason, message = _fault(taken, curves, asked.tolerance_steps)
     remarks = tuple(sentence for sentence in (disagreement(curves), diagnosis(curves)) if sentence)
     if best is not None and not reason:
         message = f"Best focus ({OPTIMUM[objective]}) is at {best.position:.0f} ± {shown_error(best.uncertainty)}."
@@ -68,7 +67,7 @@ def analyze(
     )
 
 
-def _fault(taken: Sequence[Measurement], curves: FocusCurves) -> tuple[str, str]:
+def _fault(taken: Sequence[Measurement], curves: FocusCurves, tolerance: float) -> tuple[str, str]:
     """CONTRACT's reason why there is no focus, and a sentence; two empty ones when there is."""
     telling = [one for one in taken if Flag.NO_TRACE not in one.flags and (one.fwhm_px > 0 or one.nsig > 0)]
     if taken and not telling:
@@ -84,10 +83,12 @@ def _fault(taken: Sequence[Measurement], curves: FocusCurves) -> tuple[str, str]
     if not best.bracketed:
         side = "inward" if best.position < sum(positions) / len(positions) else "outward"
         return "not_bracketed", f"The frames do not bracket the focus: it lies further {side}; take frames there."
-    span = max(positions) - min(positions)
-    if not (math.isfinite(best.uncertainty) and best.uncertainty <= LARGEST_ERROR * span):
+    if not judge(curves, sorted(positions), tolerance).sharp:
+        span = max(positions) - min(positions)
         open_by = shown_error(best.uncertainty)
         return "poor_fit", f"The curve leaves its optimum open by ± {open_by} of the {span:.0f} steps sampled."
+    if all((curve.r_squared or 0.0) <= 0.0 for curve in deciding(curves, best.objective)):
+        return "poor_fit", "The numbers scatter so much that no curve tells more than their mean."
     return "", ""
 
 

@@ -7,6 +7,8 @@ import math
 from autofocus.model import CurveFit, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM
 
+LISTED = 3
+
 
 def printable(text: str) -> str:
     """The text with everything escaped that a terminal would obey or hide (controls, bidi marks, broken bytes)."""
@@ -59,8 +61,7 @@ def result_lines(result: FocusResult) -> list[str]:
         lines.append(f"  within 2 % of the best from {best.low:.0f} to {best.high:.0f}")
     lines.extend(_curve_line(curve) for curve in (curves.fwhm, curves.nsig) if curve is not None)
     lines.extend(f"  {sentence}" for sentence in curves.losses)
-    for index, why in sorted(curves.left_out.items()):
-        lines.append(f"  left out: {_called(result.measurements[index])}: {why}")
+    lines.extend(_left_out(result))
     lines.extend(f"warning: {sentence}" for sentence in dict.fromkeys((*result.warnings, *curves.warnings)))
     return [printable(line) for line in lines]
 
@@ -75,6 +76,17 @@ def _curve_line(curve: CurveFit) -> str:
     quality = "" if curve.r_squared is None else f", R² {curve.r_squared:.3f}"
     where = f"{OPTIMUM[curve.metric]} at {_place(curve.position, curve.uncertainty)}"
     return f"  {curve.metric.upper()} {where}: {value} ({curve.model}, {curve.points} points{quality})"
+
+
+def _left_out(result: FocusResult) -> list[str]:
+    """The frames that the fit did not use, by reason; many with one reason are counted, not listed."""
+    by_reason: dict[str, list[str]] = {}
+    for index, why in sorted(result.curves.left_out.items()):
+        by_reason.setdefault(why, []).append(_called(result.measurements[index]))
+    return [
+        f"  left out: {', '.join(names) if len(names) <= LISTED else f'{len(names)} frames'}: {why}"
+        for why, names in by_reason.items()
+    ]
 
 
 def _called(measurement: Measurement) -> str:
