@@ -100,17 +100,16 @@ def _half_interval(count: int) -> tuple[Array, Array]:
 def _pupil_chords(obstruction: float, count: int) -> tuple[Array, Array, Array, Array]:
     """Heights v > 0 in the pupil, their weights, and half the outer and inner chord there.
 
-    ``v = sin θ`` takes the square root out of the ends of each chord; the interval is cut at the obstruction's edge.
+    ``v = edge sin θ`` takes the square roots out of both chords; the interval is cut at the obstruction's edge.
     """
     edges = (0.0, obstruction, 1.0) if obstruction > 0 else (0.0, 1.0)
     heights, weights = [], []
     for low, high in pairwise(edges):
-        share = max(6, round(count * (high - low)))
-        node, weight = _half_interval(share)
-        start, span = np.arcsin(low), np.arcsin(high) - np.arcsin(low)
-        angle = start + span * node
-        heights.append(np.sin(angle))
-        weights.append(span * weight * np.cos(angle))
+        node, weight = _half_interval(max(8, round(count * (high - low))))
+        start = np.arcsin(low / high)
+        angle = start + (0.5 * np.pi - start) * node
+        heights.append(high * np.sin(angle))
+        weights.append((0.5 * np.pi - start) * high * weight * np.cos(angle))
     height = np.concatenate(heights)
     outer = np.sqrt(1.0 - height**2)
     inner = np.sqrt(np.maximum(obstruction**2 - height**2, 0.0))
