@@ -29,7 +29,7 @@ class Candidate:
     light_model: str | None
     mean: Array
     sd: Array
-    curves: Callable[[Array, Array, float, float], Array]
+    curves: Callable[[Array, Array, Array | float, Array | float], Array]
     starts: Callable[[Series], Array]
 
     @property
@@ -75,7 +75,7 @@ def separate(*, skew: bool | None, offset: bool | None) -> Candidate:
     light_name = None if offset is None else ("throughput_offset" if offset else "throughput")
     mean, sd = _prior(HYPERBOLA[:width_size], THROUGHPUT[:light_size])
 
-    def curves(theta: Array, x: Array, seeing: float, jitter: float) -> Array:
+    def curves(theta: Array, x: Array, seeing: Array | float, jitter: Array | float) -> Array:
         both = np.ones((theta.shape[0], x.size, 2))
         if width_size:
             both[..., WIDTH] = width_curve(theta[:, :width_size], x, seeing)
@@ -97,7 +97,7 @@ def together(*, offset: bool) -> Candidate:
     name = "optical_offset" if offset else "optical"
     mean, sd = _prior(OPTICAL[: 7 + offset])
 
-    def curves(theta: Array, x: Array, seeing: float, jitter: float) -> Array:
+    def curves(theta: Array, x: Array, seeing: Array | float, jitter: Array | float) -> Array:
         return np.stack(optical(theta, x, seeing, jitter), axis=-1)
 
     def starts(series: Series) -> Array:

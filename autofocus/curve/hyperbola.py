@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def hyperbola(theta: Array, x: Array, seeing: float = 1.0) -> Array:
+def hyperbola(theta: Array, x: Array, seeing: Array | float = 1.0) -> Array:
     """FWHM of the hyperbola sqrt((seeing f)² + k² (x - c)²).
 
     Parameters
@@ -24,7 +24,7 @@ def hyperbola(theta: Array, x: Array, seeing: float = 1.0) -> Array:
         Centre c, ln of the floor f, ln of the asymptotic slope k.
     x : array, shape (points,)
         Positions.
-    seeing : float
+    seeing : float or array, shape (batch, 1)
         Factor on the floor, the part of the blur that seeing makes.
 
     Returns
@@ -35,7 +35,7 @@ def hyperbola(theta: Array, x: Array, seeing: float = 1.0) -> Array:
     return np.asarray(np.hypot(seeing * floor, slope * (x - center)))
 
 
-def skew_hyperbola(theta: Array, x: Array, seeing: float = 1.0) -> Array:
+def skew_hyperbola(theta: Array, x: Array, seeing: Array | float = 1.0) -> Array:
     """FWHM of a hyperbola whose branches rise at k (1 ± tanh q): the hyperbola plus k tanh(q) (x - c).
 
     Parameters

@@ -19,11 +19,12 @@ from scipy.special import erf
 from autofocus.curve.hyperbola import Array, hyperbola_starts
 from autofocus.curve.throughput import ROOT_TWO, light_centers, passed
 
-SLICES = 16
+SLICES = 16  # an even number: slices at ±t are alike along the slit, so each pair is one sum
+PAIRS = SLICES // 2
 _ANGLES = np.pi * np.arange(1, SLICES + 1) / (SLICES + 1)
 PLACES = np.cos(_ANGLES)
-HEIGHTS = np.sin(_ANGLES)
-SHARES = 2.0 / (SLICES + 1) * HEIGHTS**2
+HEIGHTS = np.sin(_ANGLES)[:PAIRS]
+SHARES = 2.0 / (SLICES + 1) * np.sin(_ANGLES) ** 2
 HALF_WIDTH_OF_SIGMA = np.sqrt(2.0 * np.log(2.0))
 NEWTON_STEPS = 8
 CONVERGED = 1e-9
@@ -38,8 +39,8 @@ def half_width(extent: Array, sigma: Array, shares: Array) -> Array:
         Semi-axis of the blur along the slit.
     sigma : array, broadcasting to the same
         Standard deviation of the seeing along the slit.
-    shares : array, shape (batch, points, SLICES)
-        Light of each slice that passed the slit.
+    shares : array, shape (batch, points, PAIRS)
+        Light of each pair of slices that passed the slit.
 
     Returns
     -------
@@ -50,15 +51,15 @@ def half_width(extent: Array, sigma: Array, shares: Array) -> Array:
     scale = 1.0 / (ROOT_TWO * sigma)
     reach = np.maximum(extent[..., None] * HEIGHTS, 1e-3 * sigma[..., None])
     density = shares / reach
-    peak = np.sum(density * erf(reach * scale[..., None]), axis=-1)
+    peak = _sum(density, erf(reach * scale[..., None]))
     low = HALF_WIDTH_OF_SIGMA * sigma + 0.0 * extent
     high = low + extent
     y = np.clip(np.hypot(low, 0.87 * extent), low, high)
     for _ in range(NEWTON_STEPS):
         right = (reach + y[..., None]) * scale[..., None]
         left = (reach - y[..., None]) * scale[..., None]
-        excess = 0.5 * np.sum(density * (erf(right) + erf(left)), axis=-1) - 0.5 * peak
-        slope = np.sum(density * (np.exp(-(right**2)) - np.exp(-(left**2))), axis=-1) * scale / np.sqrt(np.pi)
+        excess = 0.5 * _sum(density, erf(right) + erf(left)) - 0.5 * peak
+        slope = _sum(density, np.exp(-(right**2)) - np.exp(-(left**2))) * scale / np.sqrt(np.pi)
         low, high = np.where(excess > 0, y, low), np.where(excess > 0, high, y)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = y - excess / slope
@@ -68,7 +69,11 @@ def half_width(extent: Array, sigma: Array, shares: Array) -> Array:
     return y
 
 
-def optical(theta: Array, x: Array, seeing: float = 1.0, jitter: float = 0.0) -> tuple[Array, Array]:
+def _sum(weights: Array, terms: Array) -> Array:
+    return np.asarray(np.einsum("bps,bps->bp", weights, terms))
+
+
+def optical(theta: Array, x: Array, seeing: Array | float = 1.0, jitter: Array | float = 0.0) -> tuple[Array, Array]:
     """FWHM and NSIG of one star from the same few parameters.
 
     Parameters
@@ -93,8 +98,9 @@ def optical(theta: Array, x: Array, seeing: float = 1.0, jitter: float = 0.0) ->
     offset = ((theta[:, 7:8] if theta.shape[1] > 7 else 0.0) + jitter) * half
     places = (spread * np.abs(x - light_focus))[..., None] * PLACES
     shares = SHARES * passed(across[..., None], np.asarray(offset)[..., None] + places, half[..., None])
-    width = 2.0 * half_width(spread * np.abs(x - width_focus), along, shares)
-    return width, np.asarray(np.exp(theta[:, 4:5]) * np.sum(shares, axis=-1))
+    pairs = shares[..., :PAIRS] + shares[..., :-PAIRS - 1:-1]
+    width = 2.0 * half_width(spread * np.abs(x - width_focus), along, pairs)
+    return width, np.asarray(np.exp(theta[:, 4:5]) * pairs.sum(axis=-1))
 
 
 def optical_starts(x: Array, width: Array, light_x: Array, light: Array, *, offset: bool) -> Array:

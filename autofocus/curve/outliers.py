@@ -27,19 +27,19 @@ def sigmas_off(solution: Solution) -> Array:
     not turn a good frame into an outlier.
     """
     scatter = np.maximum(solution.scatter, SCATTER_FLOOR)[None]
-    plain = FrameNoise(solution.frames.own, solution.frames.seeing, solution.frames.has, np.ones(len(solution.residual)))
+    plain = FrameNoise(solution.frames.own, solution.frames.seeing, solution.frames.has, np.ones(len(solution.look.residual)))
     covariance = plain.covariance(scatter)[0]
     tempered = covariance / solution.frames.temper[:, None, None]
     information = np.diag(1.0 / solution.candidate.sd**2)
-    each = np.einsum("nak,nab,nbl->nkl", solution.jacobian, np.linalg.inv(tempered), solution.jacobian)
+    each = np.einsum("nak,nab,nbl->nkl", solution.look.jacobian, np.linalg.inv(tempered), solution.look.jacobian)
     total = information + each.sum(axis=0)
-    off = np.zeros_like(solution.residual)
-    for row, design in enumerate(solution.jacobian):
+    off = np.zeros_like(solution.look.residual)
+    for row, design in enumerate(solution.look.jacobian):
         others = np.linalg.inv(total - each[row])
         leverage = design @ others @ design.T
         gain = np.linalg.inv(tempered[row])
-        shift = others @ design.T @ gain @ solution.residual[row]
-        deviation = solution.residual[row] + design @ shift
+        shift = others @ design.T @ gain @ solution.look.residual[row]
+        deviation = solution.look.residual[row] + design @ shift
         off[row] = deviation / np.sqrt(np.diag(covariance[row] + leverage))
     return np.where(solution.frames.has, off, 0.0)
 
@@ -47,12 +47,12 @@ def sigmas_off(solution: Solution) -> Array:
 def worst_outlier(solution: Solution) -> tuple[int, str] | None:
     """Row of the frame that belongs least, and why; None where all belong."""
     sigmas = np.abs(sigmas_off(solution))
-    far = np.abs(solution.residual) >= np.array(LEAST_DEVIATION)
+    far = np.abs(solution.look.residual) >= np.array(LEAST_DEVIATION)
     sigmas = np.where(far, sigmas, 0.0)
     row, channel = np.unravel_index(int(np.argmax(sigmas)), sigmas.shape)
     if sigmas[row, channel] < SIGMAS:
         return None
-    return int(row), _reason(float(solution.residual[row, channel]), int(channel))
+    return int(row), _reason(float(solution.look.residual[row, channel]), int(channel))
 
 
 def _reason(deviation: float, channel: int) -> str:

@@ -15,15 +15,28 @@ from autofocus.curve.series import LIGHT, WIDTH, Series
 STUDENT = 6.0
 ROUNDS = 3
 DIFFERENCE = 1e-5
+SEEING_STEP = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """The curves at the frames about one set of parameters: ``reference`` (n, 2) and, relative to it, the derivative by ln
+    seeing, the mean loss by miscentring (n, 2), the residual (n, 2) and the jacobian (n, 2, k); 0 where a channel is missing.
+    """
+
+    reference: Array
+    seeing: Array
+    off_centre: Array
+    residual: Array
+    jacobian: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
     """A fitted model.
 
-    ``theta`` (k,), ``covariance`` (k, k); ``scatter`` (3,) the likeliest scatters; ``reference`` (n, 2) the curves at
-    the frames; ``residual`` (n, 2) relative deviations, 0 where a channel is missing; ``frames`` the noise of the frames;
-    ``jacobian`` (n, 2, k) relative; ``aicc`` the corrected information criterion at ``scatter``.
+    ``theta`` (k,), ``covariance`` (k, k); ``scatter`` (3,) the likeliest scatters; ``look`` the curves at the
+    frames; ``frames`` the noise of the frames; ``aicc`` the corrected information criterion at ``scatter``.
     """
 
     candidate: Candidate
@@ -31,51 +44,57 @@ class Solution:
     theta: Array
     covariance: Array
     scatter: Array
-    reference: Array
-    residual: Array
-    jacobian: Array
+    look: Look
     frames: FrameNoise
     aicc: float
 
 
-def solve(candidate: Candidate, series: Series) -> Solution:
+def solve(candidate: Candidate, series: Series, start: Array | None = None) -> Solution:
     """Fit by alternating weighted least squares and the weighing of the scatters, from the best of many starts."""
     grid, log_prior = scatter_grid(width_errors_known=series.errors_known[WIDTH])
     scatter = grid[[int(np.argmax(log_prior))]]
-    theta = _best_start(candidate, series)
+    theta = _best_start(candidate, series) if start is None else start
     temper = np.ones(series.x.size)
-    for round_ in range(ROUNDS):
-        reference = candidate.curves(theta[None], series.x, 1.0, 0.0)[0]
-        frames = frame_noise(candidate, series, theta, reference, temper)
-        theta = _least_squares(candidate, series, theta, reference, whitener(frames.covariance(scatter))[0])
-        reference, residual, jacobian = _linearise(candidate, series, theta)
-        temper = robust_weights(frame_noise(candidate, series, theta, reference, np.ones(temper.size)), scatter, residual)
-        frames = frame_noise(candidate, series, theta, reference, temper)
-        weights, shifts, covariances, fits = _weigh(candidate, theta, residual, jacobian, frames, grid, log_prior)
+    look = look_at(candidate, series, theta)
+    for _ in range(ROUNDS):
+        whiten = whitener(frame_noise(series, look, temper).covariance(scatter))[0]
+        theta = _least_squares(candidate, series, theta, look.reference, whiten)
+        look = look_at(candidate, series, theta)
+        temper = robust_weights(frame_noise(series, look, np.ones(temper.size)), scatter, look.residual)
+        frames = frame_noise(series, look, temper)
+        weights, shifts, covariances, deviances = _weigh(candidate, theta, look, frames, grid, log_prior)
         best = int(np.argmax(weights))
         scatter = grid[[best]]
-        if round_ == 0:
-            theta = theta + np.clip(shifts[best], -0.3, 0.3)
-    mean_shift = weights @ shifts
-    spread = shifts - mean_shift
+    spread = shifts - weights @ shifts
     covariance = np.einsum("h,hij->ij", weights, covariances + spread[:, :, None] * spread[:, None, :])
-    return Solution(
-        candidate, series, theta, covariance, scatter[0], reference, residual, jacobian, frames,
-        _aicc(fits[best], int(series.has.sum()), candidate.free),
+    aicc = _aicc(deviances[best], int(series.has.sum()), candidate.free)
+    return Solution(candidate, series, theta, covariance, scatter[0], look, frames, aicc)
+
+
+def look_at(candidate: Candidate, series: Series, theta: Array) -> Look:
+    """Evaluate, in one batch, all that the noise and the linearised fit need at ``theta`` (k,)."""
+    size, still = theta.size, 5
+    batch = np.vstack([np.tile(theta, (still, 1)), theta + DIFFERENCE * np.eye(size)])
+    seeing, jitter = np.ones((still + size, 1)), np.zeros((still + size, 1))
+    seeing[1:3, 0] = 1.0 + SEEING_STEP, 1.0 - SEEING_STEP
+    jitter[3:5, 0] = MISCENTRING_HALF_WIDTHS, -MISCENTRING_HALF_WIDTHS
+    curves = candidate.curves(batch, series.x, seeing, jitter)
+    reference = curves[0]
+    relative = np.where(series.has, curves / reference - 1.0, 0.0)
+    return Look(
+        reference=reference,
+        seeing=(relative[1] - relative[2]) / (2.0 * SEEING_STEP),
+        off_centre=0.5 * (relative[3] + relative[4]),
+        residual=np.where(series.has, series.values / reference - 1.0, 0.0),
+        jacobian=np.moveaxis(relative[still:] / DIFFERENCE, 0, -1),
     )
 
 
-def frame_noise(candidate: Candidate, series: Series, theta: Array, reference: Array, temper: Array) -> FrameNoise:
-    """The noise of each frame about the curves of ``theta``, relative to ``reference`` (n, 2)."""
-    batch = theta[None]
-    step = 0.05
-    more, less = (candidate.curves(batch, series.x, 1.0 + sign * step, 0.0)[0] for sign in (1, -1))
-    moved = [candidate.curves(batch, series.x, 1.0, sign * MISCENTRING_HALF_WIDTHS)[0] for sign in (1, -1)]
-    off_centre = (moved[0] + moved[1]) / (2.0 * reference) - 1.0
-    model = misfit(reference[:, [WIDTH]] / reference[:, WIDTH].min())
-    own = (series.errors / reference) ** 2 + model**2 + off_centre**2
-    gradient = (more - less) / (2.0 * step * reference)
-    return FrameNoise(np.where(series.has, own, 1.0), np.where(series.has, gradient, 0.0), series.has, temper)
+def frame_noise(series: Series, look: Look, temper: Array) -> FrameNoise:
+    """The noise of each frame about the curves looked at, relative to them."""
+    model = misfit(look.reference[:, [WIDTH]] / look.reference[:, WIDTH].min())
+    own = (series.errors / look.reference) ** 2 + model**2 + look.off_centre**2
+    return FrameNoise(np.where(series.has, own, 1.0), look.seeing, series.has, temper)
 
 
 def robust_weights(frames: FrameNoise, scatter: Array, residual: Array) -> Array:
@@ -94,44 +113,36 @@ def _best_start(candidate: Candidate, series: Series) -> Array:
 
 
 def _least_squares(candidate: Candidate, series: Series, theta: Array, reference: Array, whiten: Array) -> Array:
+    """Levenberg-Marquardt with fixed weights; the jacobian comes with each evaluation of the residuals."""
     scaled = whiten / reference[:, None, :]
+    slopes: dict[bytes, Array] = {}
 
     def residuals(trial: Array) -> Array:
-        off = np.where(series.has, series.values - candidate.curves(trial[None], series.x, 1.0, 0.0)[0], 0.0)
-        white = np.einsum("nab,nb->na", scaled, off).ravel()
-        return np.concatenate([white, (trial - candidate.mean) / candidate.sd])
+        batch = np.vstack([trial, trial + DIFFERENCE * np.eye(trial.size)])
+        curves = np.where(series.has, candidate.curves(batch, series.x, 1.0, 0.0), series.values)
+        white = np.einsum("nab,xnb->xna", scaled, series.values - curves).reshape(len(batch), -1)
+        slopes.clear()
+        slopes[trial.tobytes()] = (white[1:] - white[0]).T / DIFFERENCE
+        return np.concatenate([white[0], (trial - candidate.mean) / candidate.sd])
 
     def jacobian(trial: Array) -> Array:
-        slopes = np.where(series.has[..., None], -_slopes(candidate, series, trial), 0.0)
-        white = np.einsum("nab,nbk->nak", scaled, slopes).reshape(-1, trial.size)
-        return np.vstack([white, np.diag(1.0 / candidate.sd)])
+        if trial.tobytes() not in slopes:
+            residuals(trial)
+        return np.vstack([slopes[trial.tobytes()], np.diag(1.0 / candidate.sd)])
 
-    found = least_squares(residuals, theta, jac=jacobian, method="lm", xtol=1e-5, ftol=1e-6, max_nfev=40)
+    found = least_squares(residuals, theta, jac=jacobian, method="lm", xtol=1e-4, ftol=1e-4, max_nfev=30)
     return np.asarray(found.x if np.all(np.isfinite(found.x)) else theta)
 
 
-def _slopes(candidate: Candidate, series: Series, theta: Array) -> Array:
-    steps = np.vstack([theta, theta + DIFFERENCE * np.eye(theta.size)])
-    curves = candidate.curves(steps, series.x, 1.0, 0.0)
-    return np.asarray(np.moveaxis((curves[1:] - curves[0]) / DIFFERENCE, 0, -1))
-
-
-def _linearise(candidate: Candidate, series: Series, theta: Array) -> tuple[Array, Array, Array]:
-    reference = candidate.curves(theta[None], series.x, 1.0, 0.0)[0]
-    residual = np.where(series.has, (series.values - reference) / reference, 0.0)
-    slopes = np.where(series.has[..., None], _slopes(candidate, series, theta) / reference[..., None], 0.0)
-    return reference, residual, slopes
-
-
 def _weigh(
-    candidate: Candidate, theta: Array, residual: Array, jacobian: Array, frames: FrameNoise, grid: Array, log_prior: Array
+    candidate: Candidate, theta: Array, look: Look, frames: FrameNoise, grid: Array, log_prior: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Weights (grid,) of the scatters, and for each the step to its optimum, covariance and deviance."""
     covariance = frames.covariance(grid)
     whiten = whitener(covariance)
     size = theta.size
-    white = np.einsum("hnab,nb->hna", whiten, residual).reshape(len(grid), -1)
-    design = (whiten @ jacobian[None]).reshape(len(grid), -1, size)
+    white = np.einsum("hnab,nb->hna", whiten, look.residual).reshape(len(grid), -1)
+    design = (whiten @ look.jacobian[None]).reshape(len(grid), -1, size)
     transposed = np.swapaxes(design, 1, 2)
     precision = 1.0 / candidate.sd**2
     information = transposed @ design + np.diag(precision)

@@ -21,7 +21,7 @@ def passed(sigma: Array, offset: Array | float, half_width: Array | float = 1.0)
     return np.asarray(0.5 * (erf((half_width - offset) * scale) + erf((half_width + offset) * scale)))
 
 
-def throughput(theta: Array, x: Array, seeing: float = 1.0, jitter: float = 0.0) -> Array:
+def throughput(theta: Array, x: Array, seeing: Array | float = 1.0, jitter: Array | float = 0.0) -> Array:
     """NSIG through the slit of a star whose blur σ² = (seeing s)² + κ² (x - c)².
 
     Parameters
@@ -30,9 +30,9 @@ def throughput(theta: Array, x: Array, seeing: float = 1.0, jitter: float = 0.0)
         Centre c, ln brightness, ln s and ln κ in half-widths of the slit, and the centring offset in half-widths.
     x : array, shape (points,)
         Positions.
-    seeing : float
+    seeing : float or array, shape (batch, 1)
         Factor on s.
-    jitter : float
+    jitter : float or array, shape (batch, 1)
         Added to the centring offset, half-widths.
 
     Returns
