@@ -1,0 +1,5 @@
+"""The commands: parse, call, exit code."""
+
+from autofocus.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,58 @@
+"""The list of commands, and ``main``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from autofocus.cli.bench import simulate
+from autofocus.cli.command import RESULT_COMMANDS, Verbose, Version, command, report_fault
+from autofocus.cli.files import init
+from autofocus.cli.frames import measure, watch
+from autofocus.cli.preflight import check
+from autofocus.cli.run import run
+from autofocus.cli.series import analyze, replay
+from autofocus.errors import SettingsError
+
+# ClickException, wherever this version of typer keeps it
+_UsageFault: Any = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="autofocus",
+    help="Autofocus for slit spectrographs over ASCOM Alpaca. Begin with 'autofocus init'; without hardware, with "
+    "'autofocus run --set simulator.seed=1'.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for function in (run, watch, measure, analyze, replay, check, simulate, init):
+    app.command()(command(function))
+
+
+@app.callback()
+def options(verbose: Verbose = False, version: Version = False) -> None:
+    """Options may also stand before the command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with CONTRACT's exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a σ must not end a program on an old Windows console
+    try:
+        code = app(given, prog_name="autofocus", standalone_mode=False)
+    except _UsageFault as fault:
+        name = next((word for word in given if not word.startswith("-")), "")
+        shown = name if name in {info.callback.__name__ for info in app.registered_commands if info.callback} else ""
+        error = SettingsError(
+            f"{fault.format_message()} ('autofocus {shown} --help' lists what there is)".replace("  ", " ")
+        )
+        code = report_fault(error, shown, as_json="--json" in given and shown in RESULT_COMMANDS)
+    except typer.Abort:
+        code = 130
+    sys.exit(code or 0)

@@ -1,0 +1,46 @@
+"""``simulate``: the bench over Alpaca, for whoever has no telescope at hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autofocus.cli.command import AsJson, print_json
+from autofocus.cli.stopping import stopping
+from autofocus.errors import Aborted
+
+FOREVER_S = 3600.0
+
+
+def simulate(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0: any free one.")] = 0,
+    instrument: Annotated[str, typer.Option(help="starex, uvex, alpy600, lhires or longslit.")] = "starex",
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another night.")] = 1,
+    speed: Annotated[
+        float, typer.Option(min=1e-3, max=1e5, help="Exposures and moves take 1/SPEED of their time.")
+    ] = 1.0,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Make the bench different: backlash_steps=40."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Serve the simulated bench over Alpaca until Ctrl-C: camera 0 and focuser 0 of one telescope, under one sky."""
+    from autofocus import wiring
+    from autofocus.devices.clock import RealClock
+
+    clock = RealClock()
+    server = wiring.bench_server(instrument, seed, speed=speed, assignments=assignments or (), port=port)
+    with stopping(clock.stop), server:
+        if as_json:
+            print_json({"address": server.address, "instrument": instrument, "seed": seed, "speed": speed})
+        else:
+            typer.echo(server.address)
+            typer.echo(f"{instrument}, seed {seed}: camera 0 and focuser 0; Ctrl-C ends it", err=True)
+        try:
+            while True:
+                clock.sleep(FOREVER_S)
+        except Aborted:
+            return 0

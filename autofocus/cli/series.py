@@ -1,0 +1,80 @@
+"""``analyze`` and ``replay``: series that were taken before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, say
+from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
+from autofocus.errors import FrameError
+
+
+def analyze(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="Frames, a folder of frames, a session folder, a CSV or a N.I.N.A. report."
+        ),
+    ],
+    *,
+    config: MaybeConfig = None,
+    overrides: Sets = None,
+    objective: Annotated[str | None, typer.Option(metavar="snr|nsig|fwhm", help="What best focus means.")] = None,
+    csv_columns: Annotated[
+        str | None, typer.Option(metavar="OURS=THEIRS,...", help="Columns of a CSV: position=cam_foc,fwhm_px=width.")
+    ] = None,
+    columns: Columns = None,
+    half_window: HalfWindow = None,
+    plate_scale: PlateScale = None,
+    position_pattern: Pattern = None,
+    as_json: AsJson = False,
+) -> int:
+    """Fit the focus curves of a recorded series."""
+    chosen = [*(overrides or ()), *([f"search.objective={objective}"] if objective else [])]
+    settings = measure_settings(config, chosen, columns, half_window, plate_scale)
+    from autofocus import wiring
+    from autofocus.session import records
+    from autofocus.session.series import analyze as judge
+    from autofocus.views.lines import result_lines
+
+    taken, unreadable = wiring.recorded_series(paths, settings, position_pattern, csv_columns)
+    for fault in unreadable:
+        say(f"autofocus analyze: {fault.message}")
+    if not taken:
+        raise FrameError(unreadable[0].message if unreadable else "there is nothing to analyze")
+    result = judge(taken, settings.search)
+    made = records.result_object(result, session=_session(paths), warnings=[fault.message for fault in unreadable])
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo("\n".join(result_lines(result)))
+    return records.exit_code(made)
+
+
+def _session(paths: list[Path]) -> str | None:
+    """The session folder, where one was analyzed."""
+    from autofocus.session.journal import EVENTS
+
+    return str(paths[0]) if len(paths) == 1 and (paths[0] / EVENTS).is_file() else None
+
+
+def replay(
+    session: Annotated[Path, typer.Argument(metavar="SESSION", help="The folder of a session.")],
+    *,
+    remeasure: Annotated[bool, typer.Option("--remeasure", help="Measure its frames anew.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run a recorded session again through the search, without devices."""
+    from autofocus import wiring
+    from autofocus.cli.lines import result_lines
+    from autofocus.session import records
+
+    made = wiring.replayed(session, remeasure=remeasure)
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo("\n".join(result_lines(made)))
+    return records.exit_code(made)

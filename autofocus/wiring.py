@@ -1,0 +1,218 @@
+"""Where settings become concrete devices, guider and search: the only place that knows all the rooms.
+
+Everything heavy (numpy, scipy, the devices, the bench) is imported inside the functions, so that ``--help``
+stays quick.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autofocus.errors import FrameError, SettingsError
+from autofocus.settings import MeasureSettings, Settings
+
+if TYPE_CHECKING:
+    from autofocus.devices.camera import AlpacaCamera
+    from autofocus.devices.focuser import AlpacaFocuser
+    from autofocus.frames.naming import NamedPositions
+    from autofocus.measure.spectrum import Reading
+    from autofocus.model import Frame, Measurement
+    from autofocus.ports import Clock, Guider
+    from autofocus.session.engine import Ending
+    from autofocus.session.journal import Journal
+    from autofocus.session.stream import Listener
+    from simulators.alpaca_server import BenchServer
+
+
+def focus(
+    settings: Settings,
+    clock: Clock,
+    *,
+    listeners: Sequence[Listener] = (),
+    on_journal: Callable[[Journal], None] | None = None,
+    recover: bool = False,
+) -> Ending:
+    """One run with the devices that the settings name."""
+    from autofocus.frames.saving import write_frame
+    from autofocus.measure.spectrum import measure_spectrum
+    from autofocus.search.plan import focus as begin
+    from autofocus.session import engine
+    from autofocus.session.rig import Rig
+
+    with reachable(settings) as reached:
+        camera, focuser = devices(reached, clock)
+        return engine.run(
+            reached,
+            Rig(camera, focuser, clock, guider(reached, clock)),
+            begin=begin,
+            measure=measure_spectrum,
+            write_frame=write_frame,
+            listeners=listeners,
+            on_journal=on_journal,
+            recover=recover,
+        )
+
+
+def devices(settings: Settings, clock: Clock) -> tuple[AlpacaCamera, AlpacaFocuser]:
+    """The camera and the focuser, not yet opened."""
+    from autofocus.devices.camera import AlpacaCamera
+    from autofocus.devices.focuser import AlpacaFocuser
+
+    return AlpacaCamera(settings.camera, clock), AlpacaFocuser(settings.focuser, clock)
+
+
+def guider(settings: Settings, clock: Clock) -> Guider | None:
+    """The guider; None where the fixed delay after a move is all there is."""
+    if settings.guider.kind == "phd2":
+        from autofocus.devices.phd2 import Phd2Guider
+
+        return Phd2Guider(settings.guider, clock)
+    if settings.guider.kind == "steady":
+        raise SettingsError("guider.kind: steady is not built yet; use none with a settle_s of a few seconds, or phd2")
+    return None
+
+
+def measure_file(path: Path, settings: MeasureSettings, names: NamedPositions) -> tuple[Frame, Reading]:
+    """Read and measure one file, its position judged among the names learned; `FrameError` if it is not a frame."""
+    from autofocus.frames.fits import read_frame
+    from autofocus.measure.spectrum import measure_spectrum
+
+    try:
+        frame = read_frame(path, name_position=names.position(path.name), names_known=True)
+        return frame, measure_spectrum(frame, settings)
+    except MemoryError as error:
+        raise FrameError(f"{path.name}: too large for the memory of this machine") from error
+
+
+def measure_all(
+    paths: Sequence[Path], settings: MeasureSettings, pattern: str | None
+) -> Iterator[Measurement | FrameError]:
+    """Measure files in their order; with ``half_window_px: auto`` one window, of the widest frame, serves them all."""
+    from autofocus.frames.naming import NamedPositions
+
+    names = NamedPositions(pattern)
+    names.learn(path.name for path in paths)
+    if settings.half_window_px == "auto":
+        settings = settings.model_copy(update={"half_window_px": _common_half_window(paths, settings, names)})
+    for path in paths:
+        try:
+            yield measure_file(path, settings, names)[1].measurement
+        except FrameError as fault:
+            yield fault
+
+
+def _common_half_window(paths: Sequence[Path], settings: MeasureSettings, names: NamedPositions) -> int:
+    from autofocus.measure.signal import auto_half_window
+
+    widths = []
+    for path in paths:
+        try:
+            widths.append(measure_file(path, settings, names)[1].measurement.fwhm_px)
+        except FrameError:
+            continue
+    return auto_half_window(max((width for width in widths if width > 0), default=math.nan))
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[Settings]:
+    """The settings with addresses that answer: with a ``simulator:`` section the bench is served while inside."""
+    if settings.simulator is None:
+        yield settings
+        return
+    wanted = settings.simulator
+    server = bench_server(
+        wanted.instrument,
+        wanted.seed,
+        speed=wanted.speed,
+        assignments=(
+            f"start_offset_steps={wanted.start_offset_steps}",
+            f"start_objective={settings.search.objective}",
+        ),
+    )
+    with server:
+        address = {"address": server.address, "device_number": 0}
+        settle = {"settle_s": settings.focuser.settle_s / wanted.speed}
+        yield settings.model_copy(
+            update={
+                "camera": settings.camera.model_copy(update=address),
+                "focuser": settings.focuser.model_copy(update=address | settle),
+            }
+        )
+
+
+def bench_server(
+    instrument: str, seed: int, *, speed: float = 1.0, assignments: Sequence[str] = (), port: int = 0
+) -> BenchServer:
+    """The simulated bench, ready to be served over Alpaca on loopback."""
+    from autofocus.devices.clock import RealClock
+    from simulators.alpaca_server import BenchServer
+    from simulators.bench import Bench
+    from simulators.options import BenchOptions, parse_options
+
+    options = parse_options(assignments, BenchOptions(speed=speed))
+    return BenchServer(Bench(instrument, seed, clock=RealClock(), options=options), port=port)
+
+
+def recorded_series(
+    paths: Sequence[Path], settings: Settings, pattern: str | None, csv_columns: str | None
+) -> tuple[list[Measurement], list[FrameError]]:
+    """The measurements of recorded series, and the files that could not be read.
+
+    A path is a frame, a folder of frames, a session folder, a CSV or a N.I.N.A. report.
+    """
+    from autofocus.frames.naming import is_frame_name
+    from autofocus.frames.tables import parse_csv_columns, read_series
+    from autofocus.session.journal import EVENTS, read_measurements
+
+    mapping = parse_csv_columns(csv_columns) if csv_columns else None
+    taken: list[Measurement] = []
+    unreadable: list[FrameError] = []
+    frames: list[Path] = []
+    for path in paths:
+        try:
+            if (path / EVENTS).is_file():
+                taken += read_measurements(path)
+            elif path.is_dir():
+                frames += _frames_in(path)
+            elif is_frame_name(path.name):
+                frames.append(path)
+            else:
+                taken += read_series(path, mapping)
+        except FrameError as fault:
+            unreadable.append(fault)
+    for outcome in measure_all(frames, settings.measure, pattern):
+        if isinstance(outcome, FrameError):
+            unreadable.append(outcome)
+        else:
+            taken.append(outcome)
+    return taken, unreadable
+
+
+def _frames_in(folder: Path) -> list[Path]:
+    from autofocus.frames.naming import is_frame_name
+    from autofocus.frames.pending import natural
+
+    try:
+        found = [path for path in folder.iterdir() if is_frame_name(path.name) and path.is_file()]
+    except OSError as error:
+        raise FrameError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    if not found:
+        raise FrameError(f"{folder}: there are no FITS files in it, and it is no session folder")
+    return sorted(found, key=lambda path: natural(path.name))
+
+
+def replayed(folder: Path, *, remeasure: bool) -> dict[str, Any]:
+    """The result object of a recorded session that was led through the search again."""
+    from autofocus.frames.naming import NamedPositions
+    from autofocus.search.plan import focus as begin
+    from autofocus.session.replay import read_recording, remeasured, replay
+
+    recording = read_recording(folder)
+    if remeasure:
+        settings = MeasureSettings.model_validate(recording.started.settings.get("measure", {}))
+        recording = remeasured(recording, lambda path: measure_file(path, settings, NamedPositions())[1].measurement)
+    return replay(recording, begin=begin)
