@@ -175,15 +175,15 @@ class Door:
         end = self.clock.monotonic() + self.deadlines.reconnect_s
         while True:
             try:
-                self._adopt_number(self.wire.configured_devices(repeat=False))
-                return
-            except DeviceRefused:
-                raise
+                if self._adopt_number(self.wire.configured_devices(repeat=False)):
+                    return
+                # Another device may hold our number now; a server that still starts up may yet bring ours.
+                lost = self._came_back_without_ours()
             except DeviceError:
                 if self._answers():
                     return  # a server without the management API
-                if self.clock.monotonic() >= end:
-                    raise lost from None
+            if self.clock.monotonic() >= end:
+                raise lost from None
             self.clock.sleep(self.deadlines.poll_s * 5)
 
     def _answers(self) -> bool:
@@ -207,16 +207,19 @@ class Door:
     def _of_our_kind(self, entry: dict[str, Any]) -> bool:
         return str(entry.get("DeviceType", "")).lower() == self.wire.kind
 
-    def _adopt_number(self, entries: list[dict[str, Any]]) -> None:
-        """After a restart the device may have another number: its UniqueID tells."""
+    def _adopt_number(self, entries: list[dict[str, Any]]) -> bool:
+        """After a restart the device may have another number: its UniqueID tells; False when it is not there."""
         if not self.unique_id:
-            return
+            return True
         for entry in entries:
             if self._of_our_kind(entry) and entry.get("UniqueID") == self.unique_id:
                 with self._translating("configureddevices"):
                     self.wire.number = whole(entry["DeviceNumber"])
-                return
-        raise DeviceUnreachable(
+                return True
+        return False
+
+    def _came_back_without_ours(self) -> DeviceUnreachable:
+        return DeviceUnreachable(
             f"The server at {self.wire.address} came back without our {self.wire.kind}; start the driver again.",
             device=self.device,
             operation="configureddevices",

@@ -100,7 +100,7 @@ class CameraSetup:
         if self.wanted.binning > most:
             raise self._refused("BinX", f"bins at most {most}-fold; set camera.binning")
         for member in ("BinX", "BinY"):
-            if self.door.optional(member, whole) != self.wanted.binning:
+            if (self.door.optional(member, whole) or 1) != self.wanted.binning:
                 self._write(member, self.wanted.binning, "binning")
         x, y = (self.door.optional(member, whole) or 1 for member in ("BinX", "BinY"))
         if x != self.wanted.binning or y != self.wanted.binning:
@@ -125,6 +125,7 @@ class CameraSetup:
         for member, value in (*steps, ("StartX", part.x), ("StartY", part.y)):
             if self.door.optional(member, whole) != value:
                 self._write(member, value, "roi")
+        # A driver may round a subframe to what its sensor can read; what it says is what will come.
         x, y = (self.door.optional(member, whole) or 0 for member in ("StartX", "StartY"))
         self.subframe = Subframe(x, y, self.door.read("NumX", whole), self.door.read("NumY", whole))
         if self.subframe.width <= 0 or self.subframe.height <= 0:

@@ -102,10 +102,19 @@ def decode_json(body: bytes | bytearray, device: str = "camera", status: int = 2
     except MalformedReply as error:
         raise FrameError(f"The image is damaged: {plain(error)}.") from error
     array = text[first : last + 1]
-    if array.replace(b" ", b"")[:3] == b"[[[":
+    depth = _opening(array)
+    if depth == 3:
         planes = [_numbers(column, nested=True) for column in re.split(rb"\]\s*\]\s*,\s*\[\s*\[", array)]
         return _rows_and_columns(_sum_planes(_stacked(planes)))
+    if depth != 2:
+        raise FrameError(f"The image is damaged: an array of rank {depth}.")
     return _rows_and_columns(_stacked([_numbers(column) for column in re.split(rb"\]\s*,\s*\[", array)]))
+
+
+def _opening(array: bytes) -> int:
+    """How many brackets open the array."""
+    opening = re.match(rb"[\[\s]+", array)
+    return opening.group().count(b"[") if opening else 0
 
 
 def _no_image(text: bytes, device: str, status: int) -> str:
