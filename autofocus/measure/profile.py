@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.background import away_from_trace, column_level
 from autofocus.measure.ridge import along
 from autofocus.measure.trace import Trace
 from autofocus.model import Frame
@@ -88,73 +89,87 @@ def cut_strip(frame: Frame, trace: Trace, columns: tuple[int, int], reach: int) 
     return Strip(values, offsets, anchor - center, anchor, x)
 
 
-def clean(strip: Strip, width_px: float) -> CleanStrip:
+def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doubles | None = None) -> CleanStrip:
     """Replace what no column of a spectrum can show.
 
-    Each column is predicted from the profile of the median column times its own light. A pixel further from that
-    than 6 σ plus a fifth of the signal about it is a cosmic ray, a hot or a dead pixel; with it go its neighbours
-    beyond 3 σ. The fifth leaves room for what the prediction does not know (the phase of a
-    sharp trace, changing seeing), so that a clean frame stays as it is.
+    Each column is predicted as its own level plus its own light times the profile. A pixel further from that than
+    6 σ plus a fifth of the signal about it is a cosmic ray, a hot or a dead pixel; with it go its neighbours beyond
+    3 σ. The fifth leaves room for what the prediction does not know (the phase of a sharp trace, changing
+    seeing), so that a clean frame stays as it is.
+
+    Parameters
+    ----------
+    strip : Strip
+        The pixels.
+    width_px : float
+        Full width of the profile so far known.
+    star : ndarray, optional
+        Starlight expected in the mean column at each pixel, shape of the strip; without it the median column stands in.
+    rest : ndarray, optional
+        Neighbours and sky gradient expected at each pixel.
     """
-    values = strip.values
-    distance = np.abs(strip.offsets)
-    guard = max(3.0 * width_px, 4.0)
-    outer = distance > guard if np.count_nonzero(distance > guard) >= 8 else distance > 0.6 * distance.max()
+    values = strip.values if rest is None else strip.values - rest
     known = np.isfinite(values)
     usable = known.any(axis=1)
-    level = _column_level(values[outer & usable])
+    outer = away_from_trace(strip.offsets, width_px) & usable
+    if star is None:
+        level = column_level(values[outer])
+        profile = np.median(np.where(known, values - level, 0.0), axis=1)
+        profile = np.maximum(profile - np.median(profile[outer]), 0.0)
+        star = np.repeat(np.where(usable, profile, 0.0)[:, None], strip.columns.size, axis=1)
+    else:
+        level = column_level((values - star)[outer])
     signal = np.where(known, values - level, 0.0)
-    template = np.median(signal, axis=1)
-    template -= np.median(template[outer])
-    template = np.where(usable, np.maximum(template, 0.0), 0.0)
-    flux = _column_flux(signal, template, distance <= max(0.6 * width_px, 1.0))
-    expected = template[:, None] * flux
-    residual = signal - expected
-    rest = residual[outer & usable]
-    read = max((1.4826 * float(np.median(np.abs(rest - np.median(rest))))) ** 2, _quantum(values) ** 2 / 12.0)
-    core = template > 0.3 * template.max()
-    shot = max((1.4826 * float(np.median(np.abs(residual[core])))) ** 2 - read, 0.0) / max(
-        float(np.median(expected[core])), 1e-9
-    )
+    flux = _column_flux(signal, star, np.abs(strip.offsets) <= max(0.6 * width_px, 1.0))
+    expected = star * flux
+    residual = np.where(known, signal - expected, 0.0)
+    read, shot = _noise(residual, expected, known, outer, _quantum(strip.values))
+    rejected = known & _impossible(residual, expected, read, shot)
+    read, shot = _noise(residual, expected, known & ~rejected, outer, _quantum(strip.values))
+    cleaned = np.where(rejected | ~known, expected + level + (0.0 if rest is None else rest), strip.values)
+    cleaned[~usable] = np.nan
+    return CleanStrip(strip, cleaned, level, flux, rejected, read, shot)
+
+
+def _impossible(residual: Doubles, expected: Doubles, read: float, shot: float) -> Mask:
+    """The pixels that noise and the shape of a profile cannot explain, and their neighbours as far as they are hit."""
     sigma = np.sqrt(read + shot * np.maximum(expected, 0.0))
     around = np.maximum(expected, np.maximum(np.roll(expected, 1, 0), np.roll(expected, -1, 0)))
-    excess = np.abs(residual) - SHAPE_TOLERANCE * around
-    rejected = known & (excess > REJECT_SIGMAS * sigma)
+    excess = (np.abs(residual) - SHAPE_TOLERANCE * around) / sigma
+    rejected = excess > REJECT_SIGMAS
     if rejected.any():
         near = rejected.copy()
         for axis in (0, 1):
             for step in (-1, 1):
                 near |= np.roll(rejected, step, axis)
-        rejected |= near & known & (excess > GROW_SIGMAS * sigma)
-    cleaned = np.where(rejected | ~known, expected + level, values)
-    cleaned[~usable] = np.nan
-    return CleanStrip(strip, cleaned, level, flux, rejected, *_noise(cleaned - level, expected, ~rejected & known, usable))
+        rejected |= near & (excess > GROW_SIGMAS)
+    return np.asarray(rejected)
 
 
-def _column_level(outer: Doubles) -> Doubles:
-    """Background of each column: the median of its pixels away from the trace."""
-    if outer.size == 0:
-        return np.zeros(outer.shape[1])
-    if np.isfinite(outer).all():
-        return np.asarray(np.median(outer, axis=0))
-    filled = np.where(np.isfinite(outer), outer, np.inf)
-    filled.sort(axis=0)
-    count = np.isfinite(outer).sum(axis=0)
-    middle = np.take_along_axis(filled, np.maximum(count // 2, 0)[None, :].clip(0, outer.shape[0] - 1), axis=0)[0]
-    return np.where(count > 0, middle, np.nanmedian(outer))
+def _column_flux(signal: Doubles, star: Doubles, core: Mask) -> Doubles:
+    """Light of each column relative to the mean column.
 
-
-def _column_flux(signal: Doubles, template: Doubles, core: Mask) -> Doubles:
-    """Light of each column relative to the median column, robust against a hit pixel; 1 where it drowns in noise."""
-    bright = core & (template > 0.3 * template.max())
-    if not bright.any():
+    The median of the ratios in the core, so that a hit pixel has no say, drawn towards their common value as far as
+    their scatter is noise (James & Stein 1961).
+    """
+    top = star.max(axis=0)
+    if not core.any() or not (top > 0).all():
         return np.ones(signal.shape[1])
-    ratio = signal[bright] / template[bright][:, None]
-    flux = np.median(ratio, axis=0)
-    spread = 1.4826 * np.median(np.abs(ratio - flux), axis=0) / np.sqrt(np.count_nonzero(bright))
-    if np.median(spread) > 0.3:
+    bright = core[:, None] & (star > 0.3 * top)
+    rows = bright.any(axis=1)
+    ratio = np.where(bright[rows], signal[rows] / np.where(bright[rows], star[rows], 1.0), np.nan)
+    count = bright.sum(axis=0)
+    flux = column_level(ratio)
+    weight = np.where(bright[rows], star[rows], 0.0)
+    light = np.sum(np.where(bright[rows], signal[rows], 0.0), axis=0) / np.maximum(weight.sum(axis=0), 1e-12)
+    flux = np.where(np.abs(light - flux) < 0.3 * np.abs(flux), light, flux)
+    noise = np.nanmedian(np.abs(ratio - flux), axis=0) * 1.4826 / np.sqrt(np.maximum(count, 1))
+    typical = float(np.median(flux))
+    if not typical > 0:
         return np.ones(signal.shape[1])
-    return np.maximum(flux, 0.0)
+    scatter = (1.4826 * float(np.median(np.abs(flux - typical)))) ** 2
+    believed = max(scatter - float(np.median(noise)) ** 2, 0.0) / max(scatter, 1e-12)
+    return np.maximum(typical + (flux - typical) * believed, 0.0)
 
 
 def _quantum(values: Doubles) -> float:
@@ -164,23 +179,22 @@ def _quantum(values: Doubles) -> float:
     return float(min(steps.min(), 1.0)) if steps.size else 1.0
 
 
-def _noise(signal: Doubles, expected: Doubles, good: Mask, usable: Mask) -> tuple[float, float]:
-    """Variance of a pixel as a line in its signal, from the scatter along each row about its own column-scaled mean."""
+def _noise(residual: Doubles, expected: Doubles, good: Mask, outer: Mask, quantum: float) -> tuple[float, float]:
+    """Variance of a pixel as a straight line in its starlight, from the scatter along the rows.
+
+    Returns the variance without starlight and its increase per ADU (the inverse of the gain in e-/ADU).
+    """
     count = good.sum(axis=1)
-    rows = usable & (count > 10)
-    scatter = np.where(good, signal - expected, 0.0)
-    mean = scatter.sum(axis=1) / np.maximum(count, 1)
-    scatter = np.where(good, scatter - mean[:, None], 0.0)
+    mean = np.where(good, residual, 0.0).sum(axis=1) / np.maximum(count, 1)
+    scatter = np.where(good, residual - mean[:, None], 0.0)
     variance = (scatter**2).sum(axis=1) / np.maximum(count - 1, 1)
-    level = np.where(good, expected, 0.0).sum(axis=1) / np.maximum(count, 1)
-    v, s = variance[rows], level[rows]
-    if v.size < 4:
-        return float(np.median(variance[usable])) if usable.any() else 1.0, 0.0
-    dark = s < 0.02 * max(float(s.max()), 1e-9)
-    read = float(np.mean(v[dark])) if dark.sum() >= 4 else float(np.min(v))
-    bright = s > 0.2 * s.max()
-    shot = max(float(np.sum((v[bright] - read) * s[bright]) / max(float(np.sum(s[bright] ** 2)), 1e-12)), 0.0)
-    return max(read, 1e-12), shot
+    light = np.where(good, expected, 0.0).sum(axis=1) / np.maximum(count, 1)
+    dark = outer & (count > 2)
+    floor = quantum**2 / 12.0
+    read = max(float(np.median(variance[dark])) if dark.any() else float(variance.min()), floor, 1e-12)
+    bright = light > 0.2 * max(float(light.max()), 1e-12)
+    shot = float(np.sum((variance - read)[bright] * light[bright]) / max(float(np.sum(light[bright] ** 2)), 1e-12))
+    return read, max(shot, 0.0)
 
 
 def average(cleaned: CleanStrip, groups: int) -> Samples:
@@ -188,9 +202,9 @@ def average(cleaned: CleanStrip, groups: int) -> Samples:
     strip = cleaned.strip
     order = np.argsort(strip.phase, kind="stable")
     parts = np.array_split(order, groups) if groups > 1 else [order]
-    signal = cleaned.values
+    # Columns differ in level (sky lines, two amplifiers), and so would the groups.
+    signal = cleaned.values - cleaned.level + cleaned.level.mean()
     rows = np.isfinite(signal).any(axis=1)
-    core = np.abs(strip.offsets) <= 3
     total = float(np.mean(cleaned.flux)) or 1.0
     columns: list[tuple[Doubles, ...]] = []
     for part in parts:
@@ -200,5 +214,4 @@ def average(cleaned: CleanStrip, groups: int) -> Samples:
         offset = strip.offsets[rows] + phase.mean()
         ones = np.ones_like(offset)
         columns.append((offset, mean, part.size * ones, scale * ones, np.sqrt(12.0) * phase.std() * ones))
-    del core
     return Samples(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.profile import CleanStrip, Samples
-from autofocus.measure.width import ProfileFit
+from autofocus.measure.model_fit import ProfileFit
+from autofocus.measure.profile import CleanStrip
 
 Doubles = NDArray[np.float64]
 
@@ -42,11 +42,11 @@ def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int) -> Ligh
     distance = strip.offsets.astype(np.float64)
     profile = cleaned.values.mean(axis=1)
     window = (np.abs(strip.offsets) <= half_window) & np.isfinite(profile)
-    star = fit.star(distance - fit.center)
-    total = float(np.sum(profile[window] - fit.sky(distance[window])))
+    star = fit.star(distance)
+    total = float(np.sum((profile - fit.sky(distance) - fit.neighbours(distance))[window]))
     known = np.isfinite(profile)
     variance = cleaned.pixel_variance(star[known]) / strip.columns.size
-    design = np.stack([star[known] / max(fit.parameters[0], 1e-9), np.ones(known.sum()), distance[known]], axis=1)
+    design = np.stack([star[known] / max(float(star.max()), 1e-9), np.ones(known.sum()), distance[known]], axis=1)
     weighted = design / variance[:, None]
     influence = np.linalg.pinv(design.T @ weighted) @ weighted.T
     in_window = window[known].astype(np.float64)
@@ -66,7 +66,7 @@ def column_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:
     return float(np.sqrt(np.sum(signal**2 / cleaned.pixel_variance(signal))))
 
 
-def profile_snr(fit: ProfileFit, samples: Samples) -> float:
-    """Signal-to-noise of the averaged profile's height, background and shape uncertain."""
-    del samples
-    return float(fit.parameters[0] / np.sqrt(max(fit.covariance[0, 0], 1e-30)))
+def profile_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:
+    """Signal-to-noise of the light of the averaged profile, optimally weighted: what the detection stands on."""
+    star = fit.star(cleaned.strip.offsets.astype(np.float64))
+    return float(np.sqrt(np.sum(star**2 / cleaned.pixel_variance(star)) * cleaned.strip.columns.size))

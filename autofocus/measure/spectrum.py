@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.profile import CleanStrip, Samples, average, clean, cut_strip
+from autofocus.measure.profile import CleanStrip, Samples, Strip, average, clean, cut_strip
 from autofocus.measure.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.measure.trace import Trace
 from autofocus.measure.verdict import find_trace
-from autofocus.measure.width import ProfileFit, fit_profile, half_maximum_width
+from autofocus.measure.model_fit import ProfileFit
+from autofocus.measure.width import fit_profile, half_maximum_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
@@ -68,6 +69,10 @@ def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
     cleaned = clean(strip, trace.width_px)
     samples = average(cleaned, _groups(cleaned))
     fit = fit_profile(samples, cleaned.pixel_variance, trace.width_px)
+    if fit is not None:
+        cleaned = _clean_again(strip, fit)
+        samples = average(cleaned, _groups(cleaned))
+        fit = fit_profile(samples, cleaned.pixel_variance, fit.blur_width)
     if fit is None:
         return Reading(_nothing(frame, "the trace is cut off by the edge of the frame"), trace=trace)
     return _fill(frame, settings, trace, cleaned, samples, fit)
@@ -89,6 +94,14 @@ def _groups(cleaned: CleanStrip) -> int:
     return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
 
 
+def _clean_again(strip: Strip, fit: ProfileFit) -> CleanStrip:
+    """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
+    distance = (strip.offsets[:, None] + strip.phase).ravel()
+    star = fit.star(distance).reshape(strip.values.shape)
+    rest = (fit.neighbours(distance) + fit.sky(distance) - fit.background).reshape(strip.values.shape)
+    return clean(strip, half_maximum_width(fit)[0], np.maximum(star, 0.0), rest)
+
+
 def _fill(
     frame: Frame, settings: MeasureSettings, trace: Trace, cleaned: CleanStrip, samples: Samples, fit: ProfileFit
 ) -> Reading:
@@ -104,7 +117,7 @@ def _fill(
     saturated = _saturated(frame, cleaned, core)
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
-    low_snr = profile_snr(fit, samples) < LOW_SNR
+    low_snr = profile_snr(cleaned, fit) < LOW_SNR
     flags = [
         flag
         for flag, is_set in (
@@ -126,7 +139,7 @@ def _fill(
         snr=column_snr(cleaned, fit),
         center_px=center,
         slant_px=trace.slant_px,
-        background_adu=fit.background[0],
+        background_adu=fit.background,
         peak_adu=float(np.nanmax(cleaned.values[core])),
         saturated_px=saturated,
         dispersion_axis=trace.axis,

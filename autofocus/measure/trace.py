@@ -132,9 +132,7 @@ def _moments(profiles: Doubles, center: Doubles, sigma: float) -> _Moments:
     return _Moments(flux, np.clip(shift, -2 * sigma, 2 * sigma), second, gain)
 
 
-def _move(
-    coefficients: Doubles, u: Doubles, shift: Doubles, known: Doubles, sigma: float, most: int
-) -> Doubles:
+def _move(coefficients: Doubles, u: Doubles, shift: Doubles, known: Doubles, sigma: float, most: int) -> Doubles:
     """Add the polynomial through the shifts, of the degree that they warrant, to the curve so far."""
     error = np.maximum(1.5 * sigma / np.maximum(known, 1e-3), 0.02)
     base = np.polynomial.polynomial.polyval(u, coefficients)

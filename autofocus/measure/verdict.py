@@ -70,8 +70,10 @@ def _constant(frame: Frame) -> str:
     low, high = float(finite.min()), float(finite.max())
     if low < high:
         return ""
-    return "all pixels are saturated" if frame.saturation_adu is not None and low >= frame.saturation_adu else (
-        f"all pixels have the same value, {low:g}"
+    return (
+        "all pixels are saturated"
+        if frame.saturation_adu is not None and low >= frame.saturation_adu
+        else (f"all pixels have the same value, {low:g}")
     )
 
 
@@ -90,7 +92,9 @@ def _judge(frame: Frame, looks: list[tuple[Axis, list[Ridge], list[Trace]]], *, 
     if best is not None:
         return best[1]
     if any(len(traces) >= MANY_LINES for _, _, traces in looks):
-        return Verdict(None, reason="many parallel lines and no continuous trace across them: an arc lamp, or an echelle")
+        return Verdict(
+            None, reason="many parallel lines and no continuous trace across them: an arc lamp, or an echelle"
+        )
     if any(traces for _, _, traces in looks):
         return Verdict(None, reason="a single line across the dispersion: a slit image or an arc lamp")
     if any(ridges for _, ridges, _ in looks):

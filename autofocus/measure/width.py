@@ -1,186 +1,137 @@
-"""The width of the spatial profile: a model fitted to its samples, the half-maximum read off the model."""
+"""The width of the spatial profile, read off the fitted model, and straight from the samples as a cross-check."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.model_fit import Model, ProfileFit, fit_model
 from autofocus.measure.profile import Samples
-from autofocus.measure.shape import moffat_area, pixel_moffat
 
 Doubles = NDArray[np.float64]
 
-WING_PRIOR = (0.25, 0.25)
-WING_RANGE = (0.0, 0.75)
+LEAST_DISC_PX = 5.0
+RIM_HEIGHT = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ProfileFit:
-    """A fitted profile: light, background and shape, with the covariance of all parameters.
+def fit_profile(
+    samples: Samples, variance: Callable[[Doubles], Doubles], width_px: float, neighbours: tuple[float, ...] = ()
+) -> ProfileFit | None:
+    """Fit the simplest star; where it leaves more than noise, the richer ones, and keep what the evidence prefers.
 
-    ``parameters`` are amplitude, background, gradient, centre, ln width, wing; ``chi2`` is per degree of freedom.
-    """
-
-    parameters: Doubles
-    covariance: Doubles
-    chi2: float
-    weights: Doubles
-    design: Doubles
-
-    @property
-    def center(self) -> float:
-        """Distance of the profile's centre from the trace, px."""
-        return float(self.parameters[3])
-
-    @property
-    def background(self) -> tuple[float, float]:
-        """Background at the trace, ADU, and its gradient, ADU/px."""
-        return float(self.parameters[1]), float(self.parameters[2])
-
-    def star(self, distance: Doubles) -> Doubles:
-        """Starlight at distances from the trace, ADU, pixel-integrated."""
-        amplitude, _, _, center, log_width, wing = self.parameters
-        return np.asarray(amplitude * pixel_moffat(distance - center, float(np.exp(log_width)), float(wing)))
-
-    def sky(self, distance: Doubles) -> Doubles:
-        """Background at distances from the trace, ADU."""
-        return self.parameters[1] + self.parameters[2] * distance
-
-    @property
-    def light(self) -> float:
-        """All light of the star, ADU per column."""
-        return float(self.parameters[0]) * moffat_area(float(np.exp(self.parameters[4])), float(self.parameters[5]))
-
-
-def fit_profile(samples: Samples, variance: Callable[[Doubles], Doubles], width_px: float) -> ProfileFit | None:
-    """Fit a pixel-integrated Moffat on a straight background.
-
-    Weights come from ``variance`` of one pixel at the *fitted* signal, so that chance does not weigh itself. A
-    weak prior keeps the wing where the data say nothing of it.
+    Parameters
+    ----------
+    samples : Samples
+        The averaged profile.
+    variance : callable
+        Variance of one pixel (ADU²) with the given starlight (ADU).
+    width_px : float
+        A rough full width.
+    neighbours : tuple of float
+        Where other stars are, px from the trace.
 
     Returns
     -------
     ProfileFit or None
-        None where nothing can be fitted (fewer than 8 samples).
+        None with fewer than 8 samples.
     """
     if samples.value.size < 8:
         return None
-    start = _start(samples, width_px)
-    error = np.sqrt(variance(np.zeros_like(samples.value)) / samples.count)
-    fit = None
-    for _ in range(3):
-        fit = _least_squares(samples, error, start)
-        signal = np.maximum(fit.star(samples.distance), 0.0)
-        error = np.sqrt(variance(signal) / samples.count)
-        start = fit.parameters
-    return fit
+    count = len(neighbours)
+    best = fit_model(Model("moffat", count), _start(0.0, width_px, 0.25, neighbours), samples, variance)
+    if _is_good(best, samples):
+        return best
+    width = half_maximum_width(best)[0]
+    tries = [("rippled", _start(best.center, best.blur_width, 0.25, neighbours))]
+    if width > LEAST_DISC_PX:
+        for blur, radius in ((0.4, 0.42), (0.15, 0.5)):
+            start = _start(best.center, blur * width, 0.25, neighbours, radius * width)
+            tries.append(("disc", start))
+    for kind, start in tries:
+        fit = fit_model(Model(kind, count), start, samples, variance)  # type: ignore[arg-type]
+        if fit.log_evidence > best.log_evidence:
+            best = fit
+    return best
 
 
-def _start(samples: Samples, width_px: float) -> Doubles:
-    distance, value = samples.distance, samples.value
-    outer = np.abs(distance) > 3 * width_px
-    level = float(np.median(value[outer])) if outer.sum() > 4 else float(np.min(value))
-    core = np.abs(distance) <= max(0.5 * width_px, 1.0)
-    height = float(np.max(value[core])) - level if core.any() else 1.0
-    return np.array([max(height, 1e-3), level, 0.0, 0.0, np.log(width_px), WING_PRIOR[0]])
+def _start(center: float, width: float, wing: float, neighbours: tuple[float, ...], radius: float = 0.0) -> Doubles:
+    shape = [center, np.log(width), wing] + ([np.log(radius)] if radius else [])
+    return np.array([*shape, *neighbours])
 
 
-def _model(samples: Samples, p: Doubles) -> tuple[Doubles, Doubles]:
-    shape = samples.scale * pixel_moffat(samples.distance - p[3], float(np.exp(p[4])), float(p[5]), samples.blur)
-    return shape, p[0] * shape + p[1] + p[2] * samples.distance
-
-
-def _jacobian(samples: Samples, p: Doubles) -> tuple[Doubles, Doubles]:
-    """The model and its derivatives: exact in the linear parameters, by differences in the others."""
-    shape, model = _model(samples, p)
-    jacobian = np.empty((model.size, p.size))
-    jacobian[:, 0] = shape
-    jacobian[:, 1] = 1.0
-    jacobian[:, 2] = samples.distance
-    for index, step in ((3, 1e-3 * np.exp(p[4])), (4, 1e-3), (5, 1e-3)):
-        moved = p.copy()
-        moved[index] += step
-        jacobian[:, index] = p[0] * (_model(samples, moved)[0] - shape) / step
-    return model, jacobian
-
-
-def _least_squares(samples: Samples, error: Doubles, start: Doubles) -> ProfileFit:
-    """Levenberg-Marquardt, damped on the diagonal, with bounds by clipping."""
-    p, damping = start.copy(), 1e-3
-    reach = float(np.abs(samples.distance).max())
-    y = samples.value
-
-    def residuals(model: Doubles, at: Doubles) -> Doubles:
-        return np.append((y - model) / error, (WING_PRIOR[0] - at[5]) / WING_PRIOR[1])
-
-    def bounded(at: Doubles) -> Doubles:
-        at = at.copy()
-        at[3] = np.clip(at[3], -0.5 * reach, 0.5 * reach)
-        at[4] = np.clip(at[4], np.log(0.3), np.log(2.0 * reach))
-        at[5] = np.clip(at[5], *WING_RANGE)
-        return at
-
-    model, jacobian = _jacobian(samples, p)
-    r = residuals(model, p)
-    cost = float(r @ r)
-    for _ in range(40):
-        weighted = np.vstack([jacobian / error[:, None], np.zeros(p.size)])
-        weighted[-1, 5] = 1.0 / WING_PRIOR[1]
-        normal, gradient = weighted.T @ weighted, weighted.T @ r
-        step = np.linalg.lstsq(normal + damping * np.diag(np.diag(normal)), gradient, rcond=None)[0]
-        trial = bounded(p + step)
-        trial_model = _model(samples, trial)[1]
-        trial_r = residuals(trial_model, trial)
-        trial_cost = float(trial_r @ trial_r)
-        if trial_cost <= cost:
-            done = cost - trial_cost < 1e-4
-            p, r, cost, damping = trial, trial_r, trial_cost, damping * 0.2
-            _, jacobian = _jacobian(samples, p)
-            if done:
-                break
-        else:
-            damping *= 8.0
-            if damping > 1e8:
-                break
-    weighted = np.vstack([jacobian / error[:, None], np.zeros(p.size)])
-    weighted[-1, 5] = 1.0 / WING_PRIOR[1]
-    covariance = np.linalg.pinv(weighted.T @ weighted)
-    chi2 = cost / max(y.size - p.size, 1)
-    return ProfileFit(p, covariance, chi2, 1.0 / error**2, jacobian)
+def _is_good(fit: ProfileFit, samples: Samples) -> bool:
+    """Whether what is left is noise, at the 3 sigma level of chi-squared."""
+    return fit.chi2 < 1.0 + 3.0 * np.sqrt(2.0 / samples.value.size)
 
 
 def half_maximum_width(fit: ProfileFit) -> tuple[float, float]:
-    """Full width at half maximum of the pixel-integrated model, px, and its 1 σ error."""
-    p = fit.parameters
-    width = _pixel_width(float(p[4]), float(p[5]))
-    step = 1e-3
-    slope = np.array(
-        [
-            (_pixel_width(float(p[4]) + step, float(p[5])) - width) / step,
-            (_pixel_width(float(p[4]), float(p[5]) + step) - width) / step,
-        ]
-    )
-    return width, float(np.sqrt(max(slope @ fit.covariance[4:6, 4:6] @ slope, 0.0)))
+    """Full width at half maximum of the pixel-integrated model, px, and its 1 sigma error.
+
+    A doughnut has two rims: each edge is where the profile falls to half of *its own* rim, outside of it. That width is
+    the ordinary one for a single peak, the diameter of the disc for a doughnut however uneven its rims are, and grows
+    with defocus throughout.
+
+    Returns
+    -------
+    tuple of float
+        NaN for both where the model has no peak.
+    """
+    reach = _reach(fit)
+    grid = np.linspace(fit.center - reach, fit.center + reach, 801)
+    curve = fit.star(grid)
+    edges = _edges(grid, curve)
+    if edges is None:
+        return float("nan"), float("nan")
+    low, high, rim_low, rim_high = edges
+    return float(high - low), _width_error(fit, np.array([low, high, rim_low, rim_high]))
 
 
-def _pixel_width(log_width: float, wing: float) -> float:
-    """FWHM of the Moffat averaged over a pixel: Newton's method on one flank."""
-    width = float(np.exp(log_width))
-    height = float(pixel_moffat(np.zeros(1), width, wing)[0])
-    half = 0.5 * np.hypot(width, 0.75)
-    for _ in range(12):
-        at = pixel_moffat(np.array([half, half + 1e-4 * width]), width, wing) / height - 0.5
-        slope = (at[1] - at[0]) / (1e-4 * width)
-        if slope >= 0:
-            break
-        move = float(np.clip(-at[0] / slope, -0.3 * half, 0.3 * half))
-        half += move
-        if abs(move) < 1e-9 * width:
-            break
-    return 2.0 * half
+def _reach(fit: ProfileFit) -> float:
+    """How far from the centre the flanks can be."""
+    radius = 0.0
+    if fit.model.kind == "disc":
+        radius = float(np.exp(fit.parameters[fit.model.linear + 3]))
+    return radius + 2.5 * fit.blur_width + 1.5
+
+
+def _edges(grid: Doubles, curve: Doubles) -> tuple[float, float, float, float] | None:
+    """The two outer half-maximum points and the rims they belong to."""
+    top = int(np.argmax(curve))
+    if curve[top] <= 0:
+        return None
+    inner = curve[1:-1]
+    peaks = np.flatnonzero((inner >= curve[:-2]) & (inner > curve[2:]) & (inner > RIM_HEIGHT * curve[top])) + 1
+    if not peaks.size:
+        return None
+    left, right = int(peaks[0]), int(peaks[-1])
+    below = np.flatnonzero(curve[:left] < 0.5 * curve[left])
+    beyond = np.flatnonzero(curve[right:] < 0.5 * curve[right])
+    if not below.size or not beyond.size:
+        return None
+    i, j = int(below[-1]), right + int(beyond[0])
+    low = grid[i] + (0.5 * curve[left] - curve[i]) / (curve[i + 1] - curve[i]) * (grid[i + 1] - grid[i])
+    high = grid[j - 1] + (curve[j - 1] - 0.5 * curve[right]) / (curve[j - 1] - curve[j]) * (grid[j] - grid[j - 1])
+    return float(low), float(high), float(grid[left]), float(grid[right])
+
+
+def _width_error(fit: ProfileFit, places: Doubles) -> float:
+    """Propagate the covariance: an edge moves by the change there less half the change of its rim, over the slope."""
+    model, p = fit.model, fit.parameters
+    step = 1e-3 * max(float(places[1] - places[0]), 1.0)
+    slope = (fit.star(places[:2] + step) - fit.star(places[:2] - step)) / (2 * step)
+    changes = np.zeros((4, model.size))
+    changes[:, model.heights] = model.star_columns(p, places)
+    heights = p[model.heights]
+    now = changes[:, model.heights] @ heights
+    for index in range(model.linear, model.places):
+        moved = p.copy()
+        moved[index] += 1e-3 if p[index] < 0.74 or index != model.linear + 2 else -1e-3
+        changes[:, index] = (model.star_columns(moved, places) @ heights - now) / (moved[index] - p[index])
+    edge = -(changes[:2] - 0.5 * changes[2:]) / slope[:, None]
+    gradient = edge[1] - edge[0]
+    return float(np.sqrt(max(gradient @ fit.covariance @ gradient, 0.0)))
 
 
 def direct_width(samples: Samples, sky: Doubles) -> float:
@@ -189,7 +140,7 @@ def direct_width(samples: Samples, sky: Doubles) -> float:
     Returns
     -------
     float
-        Distance between the outermost crossings that connect to the peak; NaN where one is off the samples.
+        Distance between the crossings next to the highest sample; NaN where one is off the samples.
     """
     order = np.argsort(samples.distance)
     distance = samples.distance[order]

@@ -1,0 +1,78 @@
+"""The background: the level of each column, and how far from the trace it runs straight."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+STEP_SIGMAS = 8.0
+STEP_PX = 8
+
+
+def away_from_trace(offsets: NDArray[np.intp], width_px: float) -> Mask:
+    """The rows away from the trace."""
+    distance = np.abs(offsets)
+    guard = max(3.0 * width_px, 4.0)
+    if np.count_nonzero(distance > guard) >= 8:
+        return np.asarray(distance > guard)
+    return np.asarray(distance > 0.6 * distance.max())
+
+
+def column_level(outer: Doubles) -> Doubles:
+    """Background of each column: the median of its pixels away from the trace."""
+    if outer.size == 0:
+        return np.zeros(outer.shape[1])
+    known = np.isfinite(outer)
+    if known.all():
+        return np.asarray(np.median(outer, axis=0))
+    ordered = np.sort(np.where(known, outer, np.inf), axis=0)
+    count = known.sum(axis=0)
+    middle = np.take_along_axis(ordered, (np.maximum(count, 1) // 2)[None, :].clip(0, outer.shape[0] - 1), axis=0)[0]
+    whole = float(np.median(outer[known])) if known.any() else 0.0
+    return np.where(np.isfinite(middle) & (count > 0), middle, whole)
+
+
+def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: Doubles, inner_px: float) -> tuple[int, int]:
+    """The offsets between which no step interrupts the background: the end of a slit, the border of an amplifier.
+
+    On each side beyond ``inner_px`` the mean of eight pixels is compared with that of the next eight. A step is the
+    largest difference, where it is beyond noise and beyond what the slope of the background makes of all the others, and
+    where the level does not come back as it does behind a star.
+
+    Returns
+    -------
+    tuple of int
+        First and last offset to use.
+    """
+    ends = []
+    for side in (-1, 1):
+        order = np.flatnonzero((side * offsets > inner_px) & np.isfinite(profile))[::side]
+        ends.append(
+            int(offsets[order[_first_step(profile[order], error[order])]]) if order.size else int(side * inner_px)
+        )
+    return ends[0], ends[1]
+
+
+def _first_step(values: Doubles, error: Doubles) -> int:
+    """Index of the last value before a step, outward; the last of all where there is none."""
+    size = STEP_PX
+    last = values.size - 1
+    if values.size < 3 * size:
+        return last
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    mean = (total[size:] - total[:-size]) / size
+    change = mean[size:] - mean[:-size]
+    noise = float(np.median(error)) * np.sqrt(2.0 / size)
+    usual = float(np.median(change))
+    spread = 1.4826 * float(np.median(np.abs(change - usual)))
+    at = int(np.argmax(np.abs(change - usual)))
+    height = change[at] - usual
+    if abs(height) < max(STEP_SIGMAS * noise, 5.0 * spread):
+        return last
+    beyond = values[at + size : at + 5 * size]
+    before = values[max(0, at - size) : at + size]
+    kept = float(np.median(beyond) - np.median(before)) / height
+    return max(at + size - 3, 0) if kept > 0.6 else last
