@@ -148,11 +148,10 @@ class Door:
         try:
             return send()
         except DeviceError as error:
-            if not self._open or operation in URGENT or not _means_lost(error):
+            # A command that must happen once is its caller's: the look at the device's state finds it again.
+            if not self._open or operation in URGENT or operation in ONCE or not _means_lost(error):
                 raise
             self._find_again(error, seen)
-            if operation in ONCE:
-                raise
             return send()
 
     def _find_again(self, error: DeviceError, seen: int) -> None:

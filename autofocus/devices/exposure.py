@@ -43,8 +43,8 @@ class Exposure:
     def take(self, exposure_s: float) -> None:
         """Start an exposure and wait until its image is ready; begin anew when the server lost it in a restart."""
         while True:
-            returns = self._door.returns
             began = self._start(exposure_s)
+            returns = self._door.returns
             try:
                 if self._await_image(exposure_s, began, returns):
                     return
@@ -99,11 +99,11 @@ class Exposure:
         seen_false = False
         pause = _FIRST_PAUSE_S
         while True:
+            state = self._state()  # before ImageReady: an exposure that ends between the two is not taken for lost
             ready = self._door.read("ImageReady", truth)
             if ready and (seen_false or clock.monotonic() - began >= exposure_s):
                 return True
             seen_false = seen_false or not ready
-            state = self._state()
             if self._door.returns > returns and not ready and state not in _AT_WORK:
                 return False
             if state == State.ERROR:

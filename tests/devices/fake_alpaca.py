@@ -131,8 +131,8 @@ class FakeCamera:
         self.json_only = False
         self.content_type = "application/imagebytes"
         self.members: dict[str, Any] = {
-            "cameraxsize": 60, "cameraysize": 40, "binx": 1, "biny": 1, "startx": 0, "starty": 0, "numx": 60, "numy": 40,
-            "maxbinx": 4, "maxbiny": 4, "gain": 10, "gainmin": 0, "gainmax": 100, "gains": not_implemented,
+            "cameraxsize": 60, "cameraysize": 40, "binx": 1, "biny": 1, "startx": 0, "starty": 0, "numx": 60,
+            "numy": 40, "maxbinx": 4, "maxbiny": 4, "gain": 10, "gainmin": 0, "gainmax": 100, "gains": not_implemented,
             "offset": not_implemented, "offsets": not_implemented, "readoutmode": 0,
             "readoutmodes": ["Fast", "Low noise"], "pixelsizex": 3.8, "pixelsizey": 3.8, "electronsperadu": 0.8,
             "maxadu": 65535, "exposuremin": 0.001, "exposuremax": 3600.0, "canabortexposure": True,

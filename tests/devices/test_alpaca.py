@@ -98,7 +98,7 @@ def test_a_device_with_a_wrong_interface_version_is_connected_the_old_way(server
 
 
 def test_no_device_under_the_number(server: FakeServer, clock: RealClock) -> None:
-    with pytest.raises(DeviceUnreachable, match="focuser 5 .*device not configured"):
+    with pytest.raises(DeviceUnreachable, match=r"focuser 5 .*device not configured"):
         Door("focuser", server.address, 5, clock, QUICK).connect()
 
 
@@ -121,7 +121,7 @@ def test_whole_numbers_in_all_their_forms(server: FakeServer, door: Door, sent: 
 @pytest.mark.parametrize("sent", [None, "", "north", True, [1], {"a": 1}, 7.5, float("nan"), float("inf")])
 def test_what_is_no_position_is_refused(server: FakeServer, door: Door, sent: object) -> None:
     server.focuser.members["position"] = sent
-    with pytest.raises(DeviceRefused, match="focuser 0 at .* Position"):
+    with pytest.raises(DeviceRefused, match=r"focuser 0 at .* Position"):
         door.read("Position", whole)
 
 

@@ -314,7 +314,7 @@ def test_a_damaged_image_is_asked_for_again_and_then_refused(server: FakeServer,
     np.testing.assert_array_equal(camera.fetch().raw, server.camera.image)
     server.camera.body = bodies[damage]
     camera.expose(0.02)
-    with pytest.raises(DeviceRefused, match="camera 0 at .* damaged image"):
+    with pytest.raises(DeviceRefused, match=r"camera 0 at .* damaged image"):
         camera.fetch()
 
 

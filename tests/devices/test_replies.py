@@ -38,9 +38,7 @@ def test_all_ways_to_say_not_implemented(number: int, message: str, status: int)
     assert caught.value.number == NOT_IMPLEMENTED
 
 
-@pytest.mark.parametrize(
-    ("number", "meant"), [(0x401, 0x401), (1025, 0x401), (-2147220473, 0x407), (0x500, 0x500), (1, 1), (-5, -5)]
-)
+@pytest.mark.parametrize(("number", "meant"), [(1025, 0x401), (-2147220473, 0x407), (0x500, 0x500), (1, 1), (-5, -5)])
 def test_other_errors_keep_their_number(number: int, meant: int) -> None:
     with pytest.raises(DeviceRefused) as caught:
         read(reply(number, "out of luck"))
