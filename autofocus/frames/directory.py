@@ -17,7 +17,7 @@ from pathlib import Path
 from autofocus.errors import FrameError
 from autofocus.frames.naming import is_frame_name
 from autofocus.frames.notices import Notices
-from autofocus.frames.pending import Arrival, Pending, Signature, fingerprint, in_order, signature
+from autofocus.frames.pending import STEADY_S, Arrival, Pending, Signature, fingerprint, in_order, signature
 
 LOOK_S = 0.25
 TICK_S = 0.05
@@ -67,6 +67,8 @@ class FolderWatch:
             if notices.trouble:
                 yield Arrival(self.folder, notices.trouble)
             self._sweep(new=self._existing)
+            if any(candidate.fresh for candidate in self._pending.values()):
+                self.stop.wait(2 * STEADY_S)  # so that what came last does not come late
             while not self.stop.is_set():
                 yield from self._deliver()
                 if self._once and not self._pending:

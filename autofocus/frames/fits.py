@@ -110,12 +110,7 @@ def _header_at(stream: IO[bytes], start: int) -> Header | None:
         raise FrameError("it unpacks to more than 512 MiB; that is no frame")
     if start >= 2**62 or stream.seek(start) != start:
         return None
-    try:
-        return read_header(stream, start)
-    except FrameError:
-        if start == 0:
-            raise
-        return None  # padding or rubbish behind the last HDU is common and harms nobody
+    return read_header(stream, start)
 
 
 def _image_axes(header: Header) -> tuple[int, ...]:

@@ -74,7 +74,7 @@ class Header:
 
 
 def read_header(stream: IO[bytes], start: int) -> Header | None:
-    """Read the header at ``start``; None where the file ends, `FrameError` where there is no header."""
+    """Read the header at ``start``; None where the HDUs end, `FrameError` where the header is broken or no FITS."""
     header = Header(start=start)
     offset = start
     while offset - start < LONGEST_HEADER:
@@ -82,7 +82,9 @@ def read_header(stream: IO[bytes], start: int) -> Header | None:
         if not block and offset == start:
             return None
         if offset == start and not block.startswith(b"SIMPLE  " if start == 0 else b"XTENSION"):
-            raise FrameError("it is not a FITS file" if start == 0 else "it ends in bytes that are no FITS extension")
+            if start:
+                return None  # padding or rubbish behind the last HDU is common and harms nobody
+            raise FrameError("it is not a FITS file")
         if len(block) < BLOCK:
             raise FrameError("it ends within its header; was it copied whole?")
         offset += BLOCK

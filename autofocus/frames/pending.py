@@ -59,6 +59,11 @@ class Pending:
         age = max(0.0, time.time() - seen[1] / 1e9) if seen else 0.0
         return cls(path, now_s - age, now_s - age, seen, complained)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether it may still be changing, by its own date."""
+        return self.changed_s + STEADY_S > time.monotonic()
+
     def look(self, now_s: float) -> str:
         """Look at the file again: ``gone``, ``waiting``, ``ready`` or ``stuck`` (to be complained about)."""
         seen = signature(self.path)
