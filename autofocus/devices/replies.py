@@ -80,8 +80,13 @@ class MalformedReply(ValueError):
         self.status = status
 
 
-def read_reply(body: bytes | bytearray, status: int, device: str, operation: str) -> dict[str, Any]:
-    """The reply's JSON object when it reports success; raise `DeviceRefused` or `MalformedReply` otherwise."""
+def read_reply(
+    body: bytes | bytearray, status: int, device: str, operation: str, *, numbered: bool = True
+) -> dict[str, Any]:
+    """The reply's JSON object when it reports success; raise `DeviceRefused` or `MalformedReply` otherwise.
+
+    Replies of the management API are not ``numbered``: they carry no ErrorNumber.
+    """
     try:
         reply = json.loads(body)
     except (ValueError, RecursionError):
@@ -94,6 +99,8 @@ def read_reply(body: bytes | bytearray, status: int, device: str, operation: str
             raise refusal(device, operation, number, text, status)
         if 200 <= status < 300:
             return reply
+    if not numbered and isinstance(reply, dict) and "Value" in reply and 200 <= status < 300:
+        return reply
     raise MalformedReply(_describe(body, status, reply), status)
 
 

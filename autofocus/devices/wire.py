@@ -116,7 +116,8 @@ class Wire:
         channel = Channel(self.address) if alone else self._ordinary
         try:
             answer = channel.exchange(method, path, fields, within_s=within_s)
-            return read_reply(answer.body, answer.status, self.device, operation)
+            numbered = not path.startswith("/management")
+            return read_reply(answer.body, answer.status, self.device, operation, numbered=numbered)
         except (OSError, MalformedReply) as error:
             raise self._fault(error, operation) from error
         finally:

@@ -314,7 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[0] == "management":
             if not self.fake.management:
                 return 404, "text/plain", b"no"
-            return 200, "application/json", json.dumps(reply | {"Value": self.fake.devices()}).encode()
+            return 200, "application/json", json.dumps({"Value": self.fake.devices()}).encode()
         kind, number, operation = parts[2], int(parts[3]), parts[4]
         if number != self.fake.numbers[kind]:
             return 400, "text/plain", b"device not configured"
