@@ -59,17 +59,7 @@ class AlpacaCameraDevice(Device):
         self._add_constants(width, height)
         self._add_settings()
         self._add_exposure()
-        for member in (
-            "BayerOffsetX",
-            "BayerOffsetY",
-            "CoolerPower",
-            "HeatSinkTemperature",
-            "FastReadout",
-            "SetCCDTemperature",
-        ):
-            self.gets[member.lower()] = _refusal(member)
-        for member in ("Gains", "Offsets", "SubExposureDuration"):
-            self.gets[member.lower()] = _refusal(member)
+        self.gets |= {member.lower(): _refusal(member) for member in ABSENT}
 
     def _add_constants(self, width: int, height: int) -> None:
         own = self._bench.instrument

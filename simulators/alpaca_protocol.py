@@ -172,6 +172,11 @@ class Device:
             raise BadRequest(f"a {self.kind} has nothing to PUT at {member!r}")
         self.puts[member](given)
 
+    def operations(self) -> set[tuple[str, str]]:
+        """("get" or "put", member) of everything the device answers."""
+        reads, writes = self._always | self.gets, self._always_puts | self.puts
+        return {("get", member) for member in reads} | {("put", member) for member in writes}
+
     def state(self) -> Mapping[str, Getter]:
         """The properties that DeviceState gathers, under their documented names."""
         return {}

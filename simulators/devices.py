@@ -16,7 +16,7 @@ class SimulatedCamera:
     def __init__(self, bench: Bench, clock: Clock, settings: CameraSettings | None = None) -> None:
         self._bench = bench
         self._clock = clock
-        self._settings = settings or CameraSettings(address="bench")
+        self._settings = settings or CameraSettings(address="bench:1")
         self._exposure: Exposure | None = None
         self._started_utc = ""
 
@@ -120,7 +120,7 @@ class SimulatedFocuser:
     def __init__(self, bench: Bench, clock: Clock, settings: FocuserSettings | None = None) -> None:
         self._bench = bench
         self._clock = clock
-        self._settings = settings or FocuserSettings(address="bench")
+        self._settings = settings or FocuserSettings(address="bench:1")
         self._zero = 0 if bench.options.absolute else bench.focuser.position(bench.now())
 
     @property

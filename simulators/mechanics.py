@@ -73,11 +73,10 @@ class FocuserMechanics:
             self._append(float(min(max(target, self.low), self.high)))
 
     def halt(self, now: float) -> None:
-        """Stop where it is, on a whole step."""
+        """Stop where it is."""
         with self._lock:
             if now < self._times[-1]:
                 self._cut(now)
-                self._append(float(round(self._motor[-1])))
 
     def break_points(self, until: float) -> list[tuple[float, float]]:
         """(time, tube position) of each break up to a time, and of the time itself."""

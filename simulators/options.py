@@ -12,6 +12,8 @@ from autofocus.model import Objective
 from simulators.instruments import Instrument
 from simulators.sky import Sky
 
+SMALLEST_SENSOR_PX = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions:
@@ -93,6 +95,30 @@ class BenchOptions:
     cosmic_rays: float = 1.0
     """rate of cosmic rays in parts of the usual"""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be; ValueError names the option."""
+        for name in ("speed", "guider_time_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive")
+        for name in ("seeing_arcsec", "steps_per_s", "max_increment"):
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive")
+        for name in (
+            "backlash_steps",
+            "star",
+            "sky_factor",
+            "companion",
+            "seeing_scatter",
+            "guiding_px",
+            "download_s",
+            "hot_pixels",
+            "cosmic_rays",
+        ):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative")
+        if self.sensor_px is not None and not min(self.sensor_px) >= SMALLEST_SENSOR_PX:
+            raise ValueError(f"sensor_px must be at least {SMALLEST_SENSOR_PX} x {SMALLEST_SENSOR_PX}")
+
     def applied_to(self, instrument: Instrument) -> Instrument:
         """The instrument with these departures."""
         changes: dict[str, Any] = {
@@ -156,7 +182,10 @@ def parse_options(assignments: Sequence[str], base: BenchOptions | None = None) 
             faults.append(f"{assignment}: {cause}")
     if faults:
         raise SettingsError("; ".join(faults), faults=tuple(faults))
-    return dataclasses.replace(base or BenchOptions(), **changes)
+    try:
+        return dataclasses.replace(base or BenchOptions(), **changes)
+    except ValueError as cause:
+        raise SettingsError(str(cause)) from None
 
 
 def _value(text: str, hint: Any) -> Any:
@@ -165,7 +194,7 @@ def _value(text: str, hint: Any) -> Any:
             raise ValueError(f"give one of {', '.join(get_args(Objective))}")
         return text
     kinds = get_args(hint) or (hint,)
-    if type(None) in kinds and text.lower() in {"none", "null", ""}:
+    if type(None) in kinds and text.lower() in {"none", "null"}:
         return None
     if bool in kinds:
         if text.lower() not in {"true", "false", "yes", "no", "on", "off", "1", "0"}:

@@ -29,12 +29,13 @@ def test_limits_stop_it():
     assert focuser.position(100.0) == 2000
 
 
-def test_halt_stops_on_a_whole_step():
+def test_halt_stops_at_once():
     focuser = mechanics()
     focuser.move(1200, now=0.0)
     focuser.halt(now=0.5049)
     assert focuser.position(10.0) == 1050
-    assert focuser.tube(10.0) == 1050.0
+    assert focuser.tube(10.0) == pytest.approx(1050.49)
+    assert not focuser.is_moving(0.5049)
     focuser.halt(now=20.0)
     assert focuser.position(30.0) == 1050
 
