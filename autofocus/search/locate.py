@@ -19,6 +19,7 @@ FLOOR_UM = 25.0  # the image of a star on a slit, seeing and optics together
 DISC_FWHM = math.sqrt(3.0) / 2.0  # of a uniform disc's profile, in diameters
 BLUR_UNKNOWN_STEPS = 60.0
 SURE_ENOUGH = 0.75  # a sweep that misses can be widened for less than another probe costs
+BETWEEN_PREFERRED = 0.4
 MOST_PROBES = 8
 SCAN_STRIDE = 12.0  # in blur lengths: widths grow to six times the floor between two frames of the scan
 
@@ -70,7 +71,7 @@ def locate(log: ObservingLog, start: float) -> Generator[Sweep, tuple[Measuremen
     for _ in range(MOST_PROBES):
         posterior = posterior_of(log, prior)
         reach = half_span(log.task, posterior.blur_steps)
-        center, probability = posterior.densest(reach)
+        center, probability = _likeliest(log, posterior, reach)
         probe = _next_probe(log, posterior, center, reach)
         if probe is None or (probability >= SURE_ENOUGH and _traces(log) > 1):
             break
@@ -78,6 +79,18 @@ def locate(log: ObservingLog, start: float) -> Generator[Sweep, tuple[Measuremen
         if not (yield from log.ask([probe], "locate", why)):
             break
     return Estimate(center, reach)
+
+
+def _likeliest(log: ObservingLog, posterior: VertexPosterior, reach: float) -> tuple[float, float]:
+    """The likeliest window and its probability; one between the frames taken where it is not much less likely.
+
+    Widths on both sides of the focus and widths on one slope look alike. A frame between those taken tells them
+    apart just as well as one further out, and serves the sweep if it was the focus.
+    """
+    center, probability = posterior.densest(reach)
+    places = [m.position for m in log.frames() if has_trace(m) and m.position is not None]
+    inner = posterior.densest(reach, min(places), max(places))
+    return inner if inner[1] > BETWEEN_PREFERRED * probability else (center, probability)
 
 
 def posterior_of(log: ObservingLog, prior: VertexPrior) -> VertexPosterior:

@@ -10,7 +10,8 @@ from autofocus.search.approach import Direction, in_order
 
 Room = tuple[int | None, int | None]
 
-SAME_POSITION = 1 / 3  # of the spacing: a frame this near to a planned position stands in for it
+STANDS_IN = 0.5  # of the spacing: a frame this near to a planned position stands in for it
+STANDS_IN_BEYOND = 1.0  # of the spacing, for a frame beyond an end of the sweep, which brackets all the better
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def symmetric_sweep(
     approach : {"inward", "outward"}
         Gives the order.
     taken : sequence of float
-        Positions of usable frames; a planned position closer to one than a third of the spacing is left out.
+        Positions of usable frames; each stands in for the planned position next to it, if that is near enough.
 
     Returns
     -------
@@ -56,8 +57,21 @@ def symmetric_sweep(
     offset = _shift_into(center - each_side * spacing, center + each_side * spacing, room)
     nodes = [round(center + offset + k * spacing) for k in range(-each_side, each_side + 1)]
     inside = [node for node in nodes if is_inside(node, room)]
-    free = [node for node in inside if not any(abs(node - x) < SAME_POSITION * spacing for x in taken)]
+    free = _without_taken(inside, taken, spacing)
     return SweepPlan(in_order(free, approach), round(offset), len(inside) == len(nodes))
+
+
+def _without_taken(nodes: list[int], taken: Sequence[float], spacing: float) -> list[int]:
+    """The nodes that no frame stands in for; each frame stands in for one."""
+    free = list(nodes)
+    for x in sorted(taken):
+        if not free:
+            break
+        nearest = min(free, key=lambda node: abs(node - x))
+        beyond = x < min(nodes) or x > max(nodes)
+        if abs(nearest - x) < (STANDS_IN_BEYOND if beyond else STANDS_IN) * spacing:
+            free.remove(nearest)
+    return free
 
 
 def is_inside(position: float, room: Room) -> bool:

@@ -8,6 +8,7 @@ one decides. A frame without a trace says that the focus is not near it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,13 +52,15 @@ class VertexPosterior:
         """The probability that the focus lies in low..high."""
         return float(np.sum(self.mass[(self.centers >= low) & (self.centers <= high)]))
 
-    def densest(self, half_width: float) -> tuple[float, float]:
-        """The window of ± ``half_width`` that holds most: the mean inside it, and its probability."""
+    def densest(self, half_width: float, low: float = -math.inf, high: float = math.inf) -> tuple[float, float]:
+        """The window of ± ``half_width`` about a centre in low..high that holds most: its mean, its probability."""
         sums = np.concatenate([[0.0], np.cumsum(self.mass)])
         first = np.searchsorted(self.centers, self.centers - half_width, side="left")
         last = np.searchsorted(self.centers, self.centers + half_width, side="right")
-        held = sums[last] - sums[first]
+        held = np.where((self.centers >= low) & (self.centers <= high), sums[last] - sums[first], 0.0)
         best = int(np.argmax(held))
+        if held[best] <= 0.0:
+            return float(np.average(self.centers, weights=self.mass)), 0.0
         inside = slice(int(first[best]), int(last[best]))
         return float(np.average(self.centers[inside], weights=self.mass[inside])), float(held[best])
 

@@ -17,7 +17,12 @@ def test_symmetric_and_in_the_approach_direction():
 
 def test_frames_already_taken_are_not_taken_again():
     plan = symmetric_sweep(9370, 15, 2, room=OPEN, approach="inward", taken=(9371.0, 9340.0, 9391.0))
-    assert plan.positions == (9400, 9385, 9355)  # 9391 is 6 steps from 9385: more than a third of the spacing
+    assert plan.positions == (9400, 9355)  # 9391 is 6 steps from 9385: less than half of the spacing
+
+
+def test_a_frame_a_little_beyond_the_end_brackets_as_well():
+    plan = symmetric_sweep(9370, 15, 2, room=OPEN, approach="inward", taken=(9412.0, 9324.0))
+    assert plan.positions == (9385, 9370, 9355, 9340)  # 9412 is 12 from 9400, 9324 is 16 from 9340
 
 
 def test_near_a_limit_the_whole_sweep_is_shifted():
