@@ -173,7 +173,10 @@ def to_line(event: Event) -> str:
 def from_object(data: Any) -> Event | None:
     """The event of a JSON object; None for a kind this version does not know; JournalError if it does not fit."""
     try:
-        kind = KINDS.get(data["event"])
+        name = data["event"]
+        if not isinstance(name, str):
+            raise TypeError("the kind of an event is a name")
+        kind = KINDS.get(name)
         return None if kind is None else jsonform.decode(kind, data)
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as fault:
         raise JournalError(f"an event of the journal cannot be read: {str(data)[:60]}…") from fault

@@ -117,7 +117,13 @@ def points_table(measurements: Sequence[Measurement], result: Mapping[str, Any])
     table.writeheader()
     for index, measurement in enumerate(measurements):
         sample = judged[index] if len(judged) == len(measurements) else {}
-        row = {**frame_object(measurement), "phase": measurement.phase, "used": measurement.used, "why": "", **sample}
+        row = {
+            **frame_object(measurement),
+            "phase": measurement.phase,
+            "used": measurement.used,
+            "why": measurement.why,
+            **sample,
+        }
         row["flags"] = " ".join(row["flags"])
         table.writerow({name: row[name] for name in POINT_FIELDS})
     return out.getvalue()

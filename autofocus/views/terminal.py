@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autofocus.model import CurveFit, Metric
+from autofocus.model import CurveFit, Measurement, Metric
 from autofocus.ports import Clock
 from autofocus.session.events import Event
 from autofocus.session.state import PHASES, Point, SessionState, apply
@@ -105,7 +105,7 @@ def headline(state: SessionState, since_s: float) -> Text:
     if left is not None and not state.ended:
         parts.append(f"about {minutes(max(left - since_s, 0.0))} left")
     parts.append(f"{minutes(state.elapsed_s + since_s)} so far" if not state.ended else minutes(state.elapsed_s))
-    return Text("  ·  ".join(parts), style="bold")
+    return Text("  ·  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
 
 
 def doing(state: SessionState, since_s: float, stops: int) -> Text:
@@ -137,11 +137,7 @@ def curves(state: SessionState, width: int, signs: curveplot.Signs, *, side_by_s
 
 def curve(state: SessionState, metric: Metric, fit: CurveFit | None, width: int, signs: curveplot.Signs) -> Text:
     """One curve under its title, with its range at the edges."""
-    points = [
-        (one.position, one.fwhm_px if metric == "fwhm" else one.nsig)
-        for one in state.measurements
-        if one.position is not None
-    ]
+    points = [(one.position, value_of(one, metric)) for one in state.measurements if one.position is not None]
     title = "FWHM, px" if metric == "fwhm" else "NSIG, ADU/s"
     if fit is not None:
         title += f": best at {fit.position:.0f} ± {number(fit.uncertainty, 1)}"
@@ -155,6 +151,14 @@ def curve(state: SessionState, metric: Metric, fit: CurveFit | None, width: int,
     span = f"{area.bottom:.3g} to {area.top:.3g}"
     axis = f"{left}{span.center(max(width - len(left) - len(right), 0))}{right}"[:width]
     return Text("\n".join([title[:width].ljust(width), *rows, axis]))
+
+
+def value_of(measurement: Measurement, metric: Metric) -> float:
+    """What the curve of this metric goes through: NSIG is corrected for the light beside the window."""
+    if metric == "fwhm":
+        return measurement.fwhm_px
+    held = measurement.window_fraction
+    return measurement.nsig / held if math.isfinite(held) and held > 0.0 else measurement.nsig
 
 
 def points_table(state: SessionState, rows: int) -> Table:

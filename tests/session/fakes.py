@@ -145,7 +145,8 @@ def write_frame(frame: Frame, headers: Any, path: Path) -> None:
     path.write_text(f"{frame.name} {headers}")
 
 
-def curves_at(position: float) -> FocusCurves:
+def curves_at(at: float) -> FocusCurves:
+    position = float(at)
     fit = CurveFit("fwhm", "hyperbola", position, 0.7, 4.0, 3, 0.99, line=((9300.0, 8.0), (9460.0, 8.0)))
     return FocusCurves(fwhm=fit, best=BestFocus("fwhm", position, 0.7, position - 5, position + 5))
 
