@@ -62,9 +62,7 @@ def _first_step(values: Doubles, error: Doubles) -> int:
     last = values.size - 1
     if values.size < 3 * size:
         return last
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    mean = (total[size:] - total[:-size]) / size
-    change = mean[size:] - mean[:-size]
+    change = _change(values, size)
     noise = float(np.median(error)) * np.sqrt(2.0 / size)
     usual = float(np.median(change))
     spread = 1.4826 * float(np.median(np.abs(change - usual)))
@@ -72,7 +70,19 @@ def _first_step(values: Doubles, error: Doubles) -> int:
     height = change[at] - usual
     if abs(height) < max(STEP_SIGMAS * noise, 5.0 * spread):
         return last
+    # A slope changes little over a few pixels: a step is all there at once.
+    middle = at + size
+    abrupt = values[middle + 1 : middle + 3].mean() - values[middle - 3 : middle - 1].mean()
+    if abrupt / height < 0.7:
+        return last
     beyond = values[at + size : at + 5 * size]
     before = values[max(0, at - size) : at + size]
     kept = float(np.median(beyond) - np.median(before)) / height
     return max(at + size - 3, 0) if kept > 0.6 else last
+
+
+def _change(values: Doubles, size: int) -> Doubles:
+    """Mean of the next ``size`` values less that of the last ``size``."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    mean = (total[size:] - total[:-size]) / size
+    return np.asarray(mean[size:] - mean[:-size])

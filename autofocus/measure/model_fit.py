@@ -143,6 +143,11 @@ class ProfileFit:
         return float(np.exp(self.parameters[self.model.linear + 1]))
 
     @property
+    def places(self) -> tuple[float, ...]:
+        """Where the neighbours stand, px from the trace."""
+        return tuple(float(place) for place in self.parameters[self.model.places :])
+
+    @property
     def background(self) -> float:
         """Background at the trace, ADU."""
         return float(self.parameters[0])

@@ -71,6 +71,11 @@ class Samples:
     scale: Doubles
     blur: Doubles
 
+    def only(self, keep: Mask) -> Samples:
+        """The samples chosen."""
+        parts = (self.distance, self.value, self.count, self.scale, self.blur)
+        return Samples(*(part[keep] for part in parts))
+
 
 def cut_strip(frame: Frame, trace: Trace, columns: tuple[int, int], reach: int) -> Strip:
     """Cut the pixels within ``reach`` of the trace out of the columns given (half-open)."""
@@ -197,21 +202,21 @@ def _noise(residual: Doubles, expected: Doubles, good: Mask, outer: Mask, quantu
     return read, max(shot, 0.0)
 
 
-def average(cleaned: CleanStrip, groups: int) -> Samples:
-    """Average the columns in ``groups`` of like phase."""
+def average(cleaned: CleanStrip, groups: int, core_px: float) -> Samples:
+    """Average the columns: within ``core_px`` of the trace in ``groups`` of like phase, all together beyond."""
     strip = cleaned.strip
-    order = np.argsort(strip.phase, kind="stable")
-    parts = np.array_split(order, groups) if groups > 1 else [order]
     # Columns differ in level (sky lines, two amplifiers), and so would the groups.
-    signal = cleaned.values - cleaned.level + cleaned.level.mean()
-    rows = np.isfinite(signal).any(axis=1)
-    total = float(np.mean(cleaned.flux)) or 1.0
-    columns: list[tuple[Doubles, ...]] = []
-    for part in parts:
+    signal = cleaned.values - (cleaned.level - cleaned.level.mean())
+    known = np.isfinite(signal).any(axis=1)
+    core = known & (np.abs(strip.offsets) <= core_px)
+    order = np.argsort(strip.phase, kind="stable")
+    total = max(float(np.mean(cleaned.flux)), 1e-9)
+    points: list[tuple[Doubles, ...]] = []
+    parts = [(core, part) for part in np.array_split(order, groups)] + [(known & ~core, order)]
+    for rows, part in parts:
         phase = strip.phase[part]
-        mean = signal[np.ix_(rows, part)].mean(axis=1)
-        scale = float(np.mean(cleaned.flux[part])) / total
         offset = strip.offsets[rows] + phase.mean()
-        ones = np.ones_like(offset)
-        columns.append((offset, mean, part.size * ones, scale * ones, np.sqrt(12.0) * phase.std() * ones))
-    return Samples(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+        mean = signal[np.ix_(rows, part)].mean(axis=1)
+        facts = (part.size, float(np.mean(cleaned.flux[part])) / total, np.sqrt(12.0) * phase.std())
+        points.append((offset, mean, *(fact * np.ones_like(offset) for fact in facts)))
+    return Samples(*(np.concatenate(column) for column in zip(*points, strict=True)))

@@ -32,19 +32,20 @@ def auto_half_window(fwhm_px: float) -> int:
     return max(LEAST_HALF_WINDOW_PX, int(np.ceil(2.0 * fwhm_px)))
 
 
-def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int) -> Light:
+def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: tuple[int, int]) -> Light:
     """Sum the averaged profile over ± ``half_window`` pixels of the trace, background taken off.
 
     The error is exact for the linear part of the model: the sum less the fitted background is a linear function of
-    the pixels, so noise that moved the background is counted with its sign.
+    the pixels, so noise that moved the background is counted with its sign. Only the offsets of ``span`` are used:
+    beyond it the background is another one.
     """
     strip = cleaned.strip
     distance = strip.offsets.astype(np.float64)
     profile = cleaned.values.mean(axis=1)
-    window = (np.abs(strip.offsets) <= half_window) & np.isfinite(profile)
+    known = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
+    window = (np.abs(strip.offsets) <= half_window) & known
     star = fit.star(distance)
     total = float(np.sum((profile - fit.sky(distance) - fit.neighbours(distance))[window]))
-    known = np.isfinite(profile)
     variance = cleaned.pixel_variance(star[known]) / strip.columns.size
     design = np.stack([star[known] / max(float(star.max()), 1e-9), np.ones(known.sum()), distance[known]], axis=1)
     weighted = design / variance[:, None]

@@ -7,16 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.background import straight_span
+from autofocus.measure.model_fit import ProfileFit
+from autofocus.measure.neighbours import bad_rows, places_beside, unexplained_star
 from autofocus.measure.profile import CleanStrip, Samples, Strip, average, clean, cut_strip
 from autofocus.measure.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.measure.trace import Trace
 from autofocus.measure.verdict import find_trace
-from autofocus.measure.model_fit import ProfileFit
 from autofocus.measure.width import fit_profile, half_maximum_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
 LOW_SNR = 7.0
+MOST_UNKNOWN = 3
+BLENDED_FRACTION = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,17 +69,67 @@ def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
         return Reading(_nothing(frame, "the columns asked for are not on the frame"))
     wanted = settings.half_window_px
     reach = int(max(2.5 * (30 if wanted == "auto" else wanted), 6.0 * trace.width_px))
-    strip = cut_strip(frame, trace, columns, reach)
-    cleaned = clean(strip, trace.width_px)
-    samples = average(cleaned, _groups(cleaned))
-    fit = fit_profile(samples, cleaned.pixel_variance, trace.width_px)
-    if fit is not None:
-        cleaned = _clean_again(strip, fit)
-        samples = average(cleaned, _groups(cleaned))
-        fit = fit_profile(samples, cleaned.pixel_variance, fit.blur_width)
-    if fit is None:
+    places = places_beside(trace, verdict.others, 0.5 * (columns[0] + columns[1] - 1), reach + 2 * trace.width_px)
+    found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, places)
+    if found is None:
         return Reading(_nothing(frame, "the trace is cut off by the edge of the frame"), trace=trace)
-    return _fill(frame, settings, trace, cleaned, samples, fit)
+    return _fill(frame, settings, trace, found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedStrip:
+    """A strip cleaned with its own model, the model, and the offsets between which the background is straight."""
+
+    cleaned: CleanStrip
+    fit: ProfileFit
+    span: tuple[int, int]
+
+
+def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
+    """Clean, average and fit twice: with the median column as the star, then with the model that came of it."""
+    cleaned, fit = clean(strip, width_px), None
+    span = (int(strip.offsets[0]), int(strip.offsets[-1]))
+    for _ in range(2):
+        profile = np.mean(cleaned.values, axis=1)
+        noise = np.sqrt(np.full(profile.size, cleaned.read_variance / strip.columns.size))
+        span = straight_span(strip.offsets, profile, noise, 3.0 * width_px + 3.0)
+        fit = _fit_cleaned(cleaned, span, width_px, neighbours)
+        if fit is None:
+            return None
+        neighbours = fit.places
+        width_px = half_maximum_width(fit)[0]
+        if not np.isfinite(width_px):
+            return None
+        cleaned = _clean_again(strip, fit, width_px)
+    samples = _samples(cleaned, span, width_px)
+    fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours, like=fit)
+    return None if fit is None else FittedStrip(cleaned, fit, span)
+
+
+def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
+    samples = average(cleaned, _groups(cleaned), 2.5 * width_px + 2.0)
+    return samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
+
+
+def _fit_cleaned(
+    cleaned: CleanStrip, span: tuple[int, int], width_px: float, neighbours: tuple[float, ...]
+) -> ProfileFit | None:
+    """Fit, and fit again for every star and bad row that the fit before has left."""
+    samples = _samples(cleaned, span, width_px)
+    fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours)
+    for _ in range(MOST_UNKNOWN):
+        if fit is None:
+            return None
+        light = np.maximum(fit.star(samples.distance), 0.0)
+        error = np.sqrt(cleaned.pixel_variance(light) / samples.count)
+        bad = bad_rows(samples, fit, error)
+        place = unexplained_star(samples.only(~bad), fit, error[~bad])
+        if place is None and not bad.any():
+            break
+        samples = samples.only(~bad)
+        neighbours = neighbours if place is None else (*neighbours, place)
+        fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours)
+    return fit
 
 
 def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -94,21 +148,20 @@ def _groups(cleaned: CleanStrip) -> int:
     return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
 
 
-def _clean_again(strip: Strip, fit: ProfileFit) -> CleanStrip:
+def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
     """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
     distance = (strip.offsets[:, None] + strip.phase).ravel()
     star = fit.star(distance).reshape(strip.values.shape)
     rest = (fit.neighbours(distance) + fit.sky(distance) - fit.background).reshape(strip.values.shape)
-    return clean(strip, half_maximum_width(fit)[0], np.maximum(star, 0.0), rest)
+    return clean(strip, width_px, np.maximum(star, 0.0), rest)
 
 
-def _fill(
-    frame: Frame, settings: MeasureSettings, trace: Trace, cleaned: CleanStrip, samples: Samples, fit: ProfileFit
-) -> Reading:
+def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedStrip) -> Reading:
+    cleaned, fit = found.cleaned, found.fit
     fwhm, fwhm_err = half_maximum_width(fit)
     wanted = settings.half_window_px
     half_window = auto_half_window(fwhm) if wanted == "auto" else wanted
-    light = window_light(cleaned, fit, half_window)
+    light = window_light(cleaned, fit, half_window, found.span)
     middle = 0.5 * (cleaned.strip.columns[0] + cleaned.strip.columns[-1])
     center = float(trace.center(middle)) + fit.center
     profile = cleaned.values.mean(axis=1)
@@ -124,6 +177,7 @@ def _fill(
             (Flag.SATURATED, saturated > 0),
             (Flag.LOW_SNR, low_snr),
             (Flag.TRUNCATED_WINDOW, light.truncated),
+            (Flag.BLENDED, _is_blended(fit, 2.0 * half_window)),
             (Flag.NO_EXPOSURE, exposure is None),
         )
         if is_set
@@ -150,6 +204,14 @@ def _fill(
     start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
     drawn = SpatialProfile(start, profile, fit.star(distance) + fit.sky(distance))
     return Reading(measurement, drawn, trace)
+
+
+def _is_blended(fit: ProfileFit, reach: float) -> bool:
+    """Whether another star of any weight has a window that overlaps ours."""
+    heights = fit.parameters[fit.model.heights.stop : fit.model.linear]
+    peak = float(np.max(fit.star(np.linspace(-fit.blur_width, fit.blur_width, 41) + fit.center)))
+    close = np.abs(np.array(fit.places) - fit.center) < reach
+    return bool(np.any(close & (heights > BLENDED_FRACTION * peak)))
 
 
 def _saturated(frame: Frame, cleaned: CleanStrip, core: NDArray[np.bool_]) -> int:

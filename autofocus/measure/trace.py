@@ -12,6 +12,8 @@ from autofocus.model import Axis
 
 Doubles = NDArray[np.float64]
 
+TURNS = 8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
@@ -52,6 +54,17 @@ class Trace:
         return bool(np.all((center > -0.5) & (center < self.across - 0.5)))
 
 
+def survey(votes: Votes, ridge: Ridge) -> Trace:
+    """The light of each part along the straight ridge, without following it."""
+    u = _parts(votes)
+    profiles, low = _block_profiles(votes, ridge)
+    sigma = max(ridge.width_px / 2.0, 1.0)
+    coefficients = np.array([ridge.center_px, 0.5 * ridge.slant_px])
+    found = _moments(profiles, coefficients[0] + coefficients[1] * u - low, sigma)
+    error = _noise(profiles) * found.flux_gain
+    return _as_trace(votes, ridge, coefficients, sigma, found.flux, error)
+
+
 def follow(votes: Votes, ridge: Ridge) -> Trace:
     """Follow a ridge: from a straight line at its rough width down to a curve at its own.
 
@@ -59,35 +72,41 @@ def follow(votes: Votes, ridge: Ridge) -> Trace:
     so far is the first moment under a Gaussian of the current width; a polynomial through the shifts, weighted by
     how well each is known, moves the curve. Its degree rises only where that is significant.
     """
-    x = votes.x.reshape(BLOCKS, -1).mean(axis=1)
-    u = 2.0 * x / max(votes.length - 1, 1) - 1.0
+    u = _parts(votes)
     profiles, low = _block_profiles(votes, ridge)
-    noise = np.median(np.abs(np.diff(profiles, axis=1)), axis=1) * 1.4826 / np.sqrt(2) + 1e-12
+    noise = _noise(profiles)
     coefficients = np.array([ridge.center_px, 0.5 * ridge.slant_px])
     sigma = max(ridge.width_px / 2.0, 1.0)
-    flux, flux_err = np.zeros(BLOCKS), np.ones(BLOCKS)
-    for turn in range(8):
+    for turn in range(TURNS):
         center = np.polynomial.polynomial.polyval(u, coefficients)
-        moments = _moments(profiles, center - low, sigma)
-        flux, shift, second = moments.flux, moments.shift, moments.second
-        flux_err = noise * moments.flux_gain
-        known = np.maximum(flux, 0.0) / np.maximum(flux_err, 1e-12)
-        coefficients = _move(coefficients, u, shift, np.minimum(known, 50.0), sigma, 1 if turn < 2 else 3)
-        total = np.minimum(known, 50.0)
-        if total.sum() > 0:
-            variance = float(np.average(second, weights=total))
+        found = _moments(profiles, center - low, sigma)
+        known = np.clip(found.flux / (noise * found.flux_gain), 0.0, 50.0)
+        moved = _move(coefficients, u, found.shift, known, sigma, 1 if turn < 2 else 3)
+        if known.sum() > 0:
+            variance = float(np.average(found.second, weights=known))
             sigma = float(np.clip(np.sqrt(max(variance, 0.3)), 0.6 * sigma, 1.6 * sigma))
             sigma = float(np.clip(sigma, 0.8, votes.across / 4))
-    return Trace(
-        votes.axis,
-        votes.length,
-        votes.across,
-        tuple(float(c) for c in coefficients),
-        2.3548 * sigma,
-        ridge.significance,
-        flux,
-        flux_err,
-    )
+        settled = turn > 2 and np.abs(np.polynomial.polynomial.polyval(u, moved) - center).max() < 0.01 * sigma
+        coefficients = moved
+        if settled:
+            break
+    return _as_trace(votes, ridge, coefficients, sigma, found.flux, noise * found.flux_gain)
+
+
+def _parts(votes: Votes) -> Doubles:
+    """Where along the dispersion the parts lie, from -1 to 1."""
+    x = votes.x.reshape(BLOCKS, -1).mean(axis=1)
+    return np.asarray(2.0 * x / max(votes.length - 1, 1) - 1.0)
+
+
+def _noise(profiles: Doubles) -> Doubles:
+    """Noise of a pixel of each part's profile, from the differences of neighbours."""
+    return np.asarray(np.median(np.abs(np.diff(profiles, axis=1)), axis=1) * 1.4826 / np.sqrt(2) + 1e-12)
+
+
+def _as_trace(votes: Votes, ridge: Ridge, coefficients: Doubles, sigma: float, flux: Doubles, error: Doubles) -> Trace:
+    where = tuple(float(c) for c in coefficients)
+    return Trace(votes.axis, votes.length, votes.across, where, 2.3548 * sigma, ridge.significance, flux, error)
 
 
 def _block_profiles(votes: Votes, ridge: Ridge) -> tuple[Doubles, int]:
@@ -155,16 +174,17 @@ def _move(coefficients: Doubles, u: Doubles, shift: Doubles, known: Doubles, sig
 
 
 def _robust_polynomial(u: Doubles, y: Doubles, error: Doubles, degree: int) -> tuple[Doubles, float]:
-    """A polynomial by reweighted least squares (Cauchy weights); its score is the robust spread, penalised by degree."""
-    design = np.polynomial.polynomial.polyvander(u, degree)
-    weight = 1.0 / error
+    """A polynomial by reweighted least squares (Cauchy weights), and its robust chi-squared per degree of freedom."""
+    design = np.stack([u**power for power in range(degree + 1)], axis=1)
+    weight = 1.0 / error**2
     damp = np.ones_like(u)
     fitted = np.zeros(degree + 1)
-    for _ in range(6):
-        w = weight * np.sqrt(damp)
-        fitted = np.linalg.lstsq(design * w[:, None], y * w, rcond=None)[0]
-        z = (y - design @ fitted) / error
-        scale = max(1.4826 * float(np.median(np.abs(z))), 1.0)
+    for _ in range(4):
+        weighted = design * (weight * damp)[:, None]
+        normal = design.T @ weighted
+        fitted = np.linalg.solve(normal + 1e-9 * np.diag(np.diag(normal)), weighted.T @ y)
+        z = np.abs(y - design @ fitted) / error
+        scale = max(1.4826 * float(np.sort(z)[z.size // 2]), 1.0)
         damp = 1.0 / (1.0 + (z / (2.5 * scale)) ** 2)
     free = max(u.size - degree - 1, 1)
     return fitted, float(np.sum(damp * z**2) / free)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.ridge import Ridge, Votes, collect_votes, find_ridges, lengths
-from autofocus.measure.trace import Trace, follow
+from autofocus.measure.ridge import Ridge, Votes, collect_votes, find_ridges
+from autofocus.measure.trace import Trace, follow, survey
 from autofocus.model import Axis, Frame
 
 MANY_LINES = 4
 MOST_TRACES = 6
+MOST_FOLLOWED = 4
 ASPECT_OF_A_LINE = 0.5
 
 
@@ -33,12 +34,25 @@ def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
     looks = []
     for axis in axes:
         votes = collect_votes(frame, axis)
-        if votes is None:
-            continue
-        ridges = find_ridges(votes)
-        traces = [t for t in (follow(votes, ridge) for ridge in ridges) if is_continuous(t)]
-        looks.append((axis, ridges, _apart(traces)))
-    return _judge(frame, looks, forced=dispersion_axis != "auto")
+        if votes is not None:
+            ridges = find_ridges(votes)
+            looks.append(Look(votes, ridges, _continuous(votes, ridges)))
+    return _judge(looks, forced=dispersion_axis != "auto")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one orientation shows: all ridges, and those along which light is continuous, brightest first."""
+
+    votes: Votes
+    ridges: list[Ridge]
+    continuous: list[Ridge]
+
+
+def _continuous(votes: Votes, ridges: list[Ridge]) -> list[Ridge]:
+    seen = [(survey(votes, ridge), ridge) for ridge in ridges]
+    lit = [(trace.brightness, ridge) for trace, ridge in seen if is_continuous(trace)]
+    return [ridge for _, ridge in sorted(lit, key=lambda pair: -pair[0])]
 
 
 def is_continuous(trace: Trace) -> bool:
@@ -77,29 +91,30 @@ def _constant(frame: Frame) -> str:
     )
 
 
-def _judge(frame: Frame, looks: list[tuple[Axis, list[Ridge], list[Trace]]], *, forced: bool) -> Verdict:
+def _judge(looks: list[Look], *, forced: bool) -> Verdict:
     """Choose between the orientations, or say what the frame is."""
-    best: tuple[float, Verdict] | None = None
-    for axis, _, traces in looks:
-        if not traces or len(traces) > MOST_TRACES:
+    best: tuple[float, Look] | None = None
+    for look in looks:
+        across, length = look.votes.across, look.votes.length
+        count = len(look.continuous)
+        if count == 0 or count > MOST_TRACES or not (forced or length >= ASPECT_OF_A_LINE * across):
             continue
-        across, length = lengths(frame, axis)
-        if not forced and length < ASPECT_OF_A_LINE * across:
-            continue
-        score = len(traces) * (1.0 if length >= across else 3.0)
+        score = count * (1.0 if length >= across else 3.0)
         if best is None or score < best[0]:
-            best = (score, Verdict(traces[0], tuple(traces[1:])))
+            best = (score, look)
     if best is not None:
-        return best[1]
-    if any(len(traces) >= MANY_LINES for _, _, traces in looks):
+        look = best[1]
+        traces = _apart(
+            [t for t in (follow(look.votes, r) for r in look.continuous[:MOST_FOLLOWED]) if is_continuous(t)]
+        )
+        if traces:
+            return Verdict(traces[0], tuple(traces[1:]))
+    if any(len(look.continuous) >= MANY_LINES for look in looks):
         return Verdict(
             None, reason="many parallel lines and no continuous trace across them: an arc lamp, or an echelle"
         )
-    if any(traces for _, _, traces in looks):
+    if any(look.continuous for look in looks):
         return Verdict(None, reason="a single line across the dispersion: a slit image or an arc lamp")
-    if any(ridges for _, ridges, _ in looks):
+    if any(look.ridges for look in looks):
         return Verdict(None, reason="light in places but no continuous trace: a star field, a flat or stray light")
     return Verdict(None, reason="no trace above the noise: a flat, a dark, a bias, or the star is not on the slit")
-
-
-__all__ = ["Verdict", "Votes", "find_trace", "is_continuous"]

@@ -17,7 +17,11 @@ RIM_HEIGHT = 0.25
 
 
 def fit_profile(
-    samples: Samples, variance: Callable[[Doubles], Doubles], width_px: float, neighbours: tuple[float, ...] = ()
+    samples: Samples,
+    variance: Callable[[Doubles], Doubles],
+    width_px: float,
+    neighbours: tuple[float, ...] = (),
+    like: ProfileFit | None = None,
 ) -> ProfileFit | None:
     """Fit the simplest star; where it leaves more than noise, the richer ones, and keep what the evidence prefers.
 
@@ -31,6 +35,8 @@ def fit_profile(
         A rough full width.
     neighbours : tuple of float
         Where other stars are, px from the trace.
+    like : ProfileFit, optional
+        A fit of nearly the same samples: its kind of star is fitted from where it ended, and no other.
 
     Returns
     -------
@@ -39,6 +45,8 @@ def fit_profile(
     """
     if samples.value.size < 8:
         return None
+    if like is not None:
+        return fit_model(like.model, like.parameters[like.model.linear :], samples, variance, turns=1)
     count = len(neighbours)
     best = fit_model(Model("moffat", count), _start(0.0, width_px, 0.25, neighbours), samples, variance)
     if _is_good(best, samples):
