@@ -68,7 +68,7 @@ def fit_focus(
     if isinstance(fitted, FocusCurves):
         return fitted
     series, ensemble = fitted.series, fitted.ensemble
-    modelled = (ensemble.best.candidate.width_model is not None, ensemble.best.candidate.light_model is not None)
+    modelled = modelled_channels(ensemble)
     decision, warnings = decide_by(objective, measurements, series, modelled, science_exposure_s, min_nsig_fraction)
     curves = {
         metric: _curve(fitted, metric, channel)
@@ -106,6 +106,12 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
             return Fitted(series, ensemble, left_out)
         left_out[int(series.index[row])] = reason
         series, allowed = remaining, allowed - 1
+
+
+def modelled_channels(ensemble: Ensemble) -> tuple[bool, bool]:
+    """Whether FWHM, and NSIG, have a curve."""
+    candidate = ensemble.best.candidate
+    return candidate.width_model is not None, candidate.light_model is not None
 
 
 def predict(curves: FocusCurves, position: float) -> Prediction:

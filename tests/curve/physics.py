@@ -1,7 +1,8 @@
 """A spectrograph's focus curves by brute force, sharing nothing with autofocus.curve.
 
-The pupil (an annulus) is sampled by rays; defocus sends each ray to a place on the slit plane; seeing blurs it; the
-slit keeps what falls inside; what passes is binned along the slit and its width read off at half maximum.
+An image of the star on a fine grid: an evenly lit annulus, squeezed to the ellipse that defocus and astigmatism make of it,
+convolved with Moffat seeing by FFT. The slit keeps some columns of it; the rows, blurred by the spectrograph,
+are the profile, whose width is read off at half maximum.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erf
+from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.ndimage import gaussian_filter1d
 
 from autofocus.model import Measurement
 
@@ -27,29 +29,48 @@ class Star:
     offset_px: float = 0.0
     obstruction: float = 0.0
     brightness: float = 500.0
+    beta: float = 3.5
 
 
-def rays(obstruction: float) -> tuple[np.ndarray, np.ndarray]:
-    radii = np.sqrt(np.linspace(obstruction**2, 1.0, 17)[:-1] + (1 - obstruction**2) / 32)
-    angles = 2 * np.pi * (np.arange(32) + 0.5) / 32
-    r, a = np.meshgrid(radii, angles)
-    return (r * np.cos(a)).ravel(), (r * np.sin(a)).ravel()
+CELL_PX = 0.25
+
+
+def disc(obstruction: float, semi_x: float, semi_y: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The annulus on the grid (rows y, columns x), its edges softened over one cell."""
+
+    def filled(a: float, b: float) -> np.ndarray:
+        a, b = max(a, 0.6 * CELL_PX), max(b, 0.6 * CELL_PX)
+        radius = np.hypot(x[None] / a, y[:, None] / b)
+        gradient = np.hypot(x[None] / a**2, y[:, None] / b**2) / np.maximum(radius, 1e-9)
+        inside = np.clip(0.5 + (1 - radius) / (CELL_PX * np.maximum(gradient, 1e-9)), 0.0, 1.0)
+        return inside / inside.sum()
+
+    image = filled(semi_x, semi_y)
+    if obstruction > 0:
+        image = image - obstruction**2 * filled(obstruction * semi_x, obstruction * semi_y)
+    return image / image.sum()
+
+
+def moffat(fwhm: float, beta: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    alpha = fwhm / (2 * np.sqrt(2 ** (1 / beta) - 1))
+    kernel = (1 + (x[None] ** 2 + y[:, None] ** 2) / alpha**2) ** -beta
+    return kernel / kernel.sum()
 
 
 def observe(star: Star, position: float, seeing_factor: float = 1.0, shift_px: float = 0.0) -> tuple[float, float]:
     """FWHM (px) and NSIG of one frame without measuring noise."""
-    across, along = rays(star.obstruction)
-    seeing = star.seeing_fwhm * seeing_factor / 2.3548
-    sigma = np.hypot(seeing, star.own_fwhm / 2.3548)
-    x = star.blur_per_step * (position - star.light_focus) * across - star.offset_px - shift_px
-    y = star.blur_per_step * (position - star.width_focus) * along
-    half = star.slit_px / 2
-    share = 0.5 * (erf((half - x) / (np.sqrt(2) * seeing)) + erf((half + x) / (np.sqrt(2) * seeing))) / x.size
-    grid = np.linspace(0.0, 1.4 * np.abs(y).max() + 3 * sigma, 160)
-    profile = np.sum(share[:, None] * np.exp(-0.5 * ((grid[None] - y[:, None]) / sigma) ** 2), axis=0)
+    semi_x = abs(star.blur_per_step * (position - star.light_focus))
+    semi_y = abs(star.blur_per_step * (position - star.width_focus))
+    seeing = star.seeing_fwhm * seeing_factor
+    sizes = [next_fast_len(2 * int((semi + 3.0 * seeing) / CELL_PX) + 1) for semi in (semi_y, semi_x)]
+    y, x = (CELL_PX * (np.arange(size) - size // 2) for size in sizes)
+    kernel = np.fft.ifftshift(moffat(seeing, star.beta, x, y))
+    image = irfft2(rfft2(disc(star.obstruction, semi_x, semi_y, x, y)) * rfft2(kernel), s=sizes)
+    edges = np.clip((star.slit_px / 2 - np.abs(x - star.offset_px - shift_px)) / CELL_PX + 0.5, 0.0, 1.0)
+    profile = gaussian_filter1d(image @ edges, star.own_fwhm / 2.3548 / CELL_PX, mode="wrap")
     above = np.flatnonzero(profile >= 0.5 * profile.max())[-1]
     inner = (profile[above] - 0.5 * profile.max()) / (profile[above] - profile[above + 1])
-    return 2.0 * float(grid[above] + inner * (grid[1] - grid[0])), star.brightness * float(share.sum())
+    return 2.0 * float(y[above] + inner * CELL_PX), star.brightness * float(profile.sum())
 
 
 def take(
