@@ -101,6 +101,8 @@ def find_image(stream: IO[bytes]) -> Image:
             found = f"a cube of {' x '.join(map(str, shape))}; save single monochrome frames, not colour or stacks"
         others += 1
         start = header.next_start
+    if primary is None:
+        raise FrameError("it is empty")
     raise FrameError(f"it holds {found or 'no image'}" + ("" if found else f" ({others} empty or table parts)"))
 
 

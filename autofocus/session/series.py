@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autofocus.model import Flag, FocusCurves, FocusResult, Measurement
-from autofocus.search.gates import judge
+from autofocus.model import CurveFit, Flag, FocusCurves, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM, deciding, diagnosis, disagreement, shown_error
 from autofocus.settings import SearchSettings
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LEAST_POSITIONS = 4
+LARGEST_CHANCE = 0.02  # that a series without a focus shows such a curve
+CLEAR_CONTRAST = 3.0  # sigmas of one frame by which the end of a series is worse than best focus
 
 
 def analyze(
@@ -83,13 +84,28 @@ def _fault(taken: Sequence[Measurement], curves: FocusCurves, tolerance: float) 
     if not best.bracketed:
         side = "inward" if best.position < sum(positions) / len(positions) else "outward"
         return "not_bracketed", f"The frames do not bracket the focus: it lies further {side}; take frames there."
-    if not judge(curves, sorted(positions), tolerance).sharp:
+    from autofocus.search.gates import judge
+
+    verdict = judge(curves, sorted(positions), tolerance)
+    if not verdict.sharp:
         span = max(positions) - min(positions)
         open_by = shown_error(best.uncertainty)
         return "poor_fit", f"The curve leaves its optimum open by ± {open_by} of the {span:.0f} steps sampled."
-    if all((curve.r_squared or 0.0) <= 0.0 for curve in deciding(curves, best.objective)):
-        return "poor_fit", "The numbers scatter so much that no curve tells more than their mean."
+    chance = min(chance_of_noise(curve) for curve in deciding(curves, best.objective))
+    if chance > LARGEST_CHANCE and max(verdict.contrast) < CLEAR_CONTRAST:
+        return "poor_fit", "The numbers scatter about their mean as much as about a focus curve."
     return "", ""
+
+
+def chance_of_noise(curve: CurveFit) -> float:
+    """How often values that do not depend on position would fit a curve so well.
+
+    The F-test of three parameters against one: the chance of F with 2 and n - 3 degrees of freedom is
+    (1 - R²)^((n - 3) / 2). 1 where R² or the degrees of freedom say nothing.
+    """
+    if curve.r_squared is None or curve.points <= 3:
+        return 1.0
+    return float(min(1.0, max(0.0, 1.0 - curve.r_squared) ** ((curve.points - 3) / 2)))
 
 
 def read_session(folder: Path) -> list[Measurement]:

@@ -164,7 +164,7 @@ def test_bayer_saturation_is_not_averaged_away(raw_fits: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "no image"),
+        (b"", "it is empty"),
         (b"\0" * 8000, "not a FITS file"),
         (b"SIMPLE  = ", "ends within its header"),
         (b"P6 640 480 255 " * 300, "not a FITS file"),
