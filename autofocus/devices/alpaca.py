@@ -43,6 +43,7 @@ class Door:
         self.on_return: Callable[[], None] = lambda: None
         self.returns = 0
         self._open = False
+        self._given_up = False
         self._recovering = threading.RLock()
         self._members: Any = _MEMBERS[kind](self)
 
@@ -167,11 +168,14 @@ class Door:
                     self._switch_on()
             finally:
                 self._open = True
+            self._given_up = False
             self.returns += 1
         self.on_return()
 
     def _await_server(self, lost: DeviceError) -> None:
-        end = self.clock.monotonic() + self.deadlines.reconnect_s
+        # Waited for in vain once, it is only looked for: the way out of a run asks many things of a device.
+        end = self.clock.monotonic() + (0.0 if self._given_up else self.deadlines.reconnect_s)
+        self._given_up = True
         while True:
             try:
                 if self._adopt_number(self.wire.configured_devices(repeat=False)):

@@ -13,7 +13,7 @@ from autofocus.devices.deadlines import Deadlines
 from autofocus.devices.download import Download
 from autofocus.devices.exposure import Exposure
 from autofocus.devices.values import number, text, truth, whole
-from autofocus.errors import DeviceError, DeviceRefused, DeviceTimeout
+from autofocus.errors import DeviceError, DeviceRefused, DeviceTimeout, FrameError
 from autofocus.model import Frame
 from autofocus.ports import CameraFacts, Clock
 from autofocus.settings import CameraSettings
@@ -77,17 +77,15 @@ class AlpacaCamera:
             self._image.release()
 
     def fetch(self) -> Frame:
-        """Download the frame taken last; a damaged or repeated image is asked for once more."""
+        """Download the frame taken last; a damaged or repeated image is asked for again, and then a `FrameError`."""
         with self._image:
             image, notes, digest = self._fetched()
             if digest == self._last_digest:
                 self._clock.sleep(self._door.deadlines.pause_s)
                 image, notes, digest = self._fetched()
             if digest == self._last_digest:
-                raise DeviceRefused(
-                    f"The {self._door.device} sent the last frame once more, equal in every pixel; restart its driver.",
-                    device=self._door.device,
-                    operation="imagearray",
+                raise FrameError(
+                    f"The {self._door.device} sent the last frame once more, equal in every pixel; restart its driver."
                 )
             self._last_digest = digest or self._last_digest
             return self._frame(image, notes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from autofocus.devices.alpaca import Door
 from autofocus.devices.replies import is_not_implemented
@@ -54,18 +56,23 @@ class CameraSetup:
     def restore(self) -> list[DeviceError]:
         """Put back what differs from what was found; the errors of what could not be."""
         errors: list[DeviceError] = []
-        for member in _LEVELS:
+        steps: list[Callable[[], None]] = [partial(self._restore_level, member) for member in _LEVELS]
+        for step in [*steps, self._restore_subframe]:
             try:
-                if member in self.found and self.door.optional(member, whole) != self.found[member]:
-                    self.door.write(member, self.found[member])
-            except DeviceError as error:
+                step()
+            except DeviceRefused as error:
                 errors.append(error)
-        try:
-            if all(member in self.found for member in _SUBFRAME):
-                self.use(Subframe(*(self.found[member] for member in _SUBFRAME)))
-        except DeviceError as error:
-            errors.append(error)
+            except DeviceError as error:
+                return [*errors, error]  # lost: each further request would only wait in vain
         return errors
+
+    def _restore_level(self, member: str) -> None:
+        if member in self.found and self.door.optional(member, whole) != self.found[member]:
+            self.door.write(member, self.found[member])
+
+    def _restore_subframe(self) -> None:
+        if all(member in self.found for member in _SUBFRAME):
+            self.use(Subframe(*(self.found[member] for member in _SUBFRAME)))
 
     def _apply_readout_mode(self) -> None:
         wanted = self.wanted.readout_mode

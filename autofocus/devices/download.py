@@ -32,10 +32,11 @@ class Download:
     def fetch(self, width: int, height: int) -> tuple[NDArray[Any], tuple[str, ...]]:
         """The image as (rows, columns) = (height, width), and what is to be known of it.
 
-        A fetch that fails in the network or comes damaged is tried again while the deadline lasts.
+        A fetch that fails in the network or comes damaged is tried again while the deadline lasts. Raises
+        `FrameError` for an image that stays damaged, a branch of `DeviceError` for anything else.
         """
         if width * height > MAX_PIXELS:
-            raise self._refused(f"claims images of {width} x {height} pixels")
+            raise self._unusable(f"claims images of {width} x {height} pixels")
         clock = self._door.clock
         end = clock.monotonic() + self._within_s
         for left in range(_ATTEMPTS - 1, -1, -1):
@@ -44,7 +45,7 @@ class Download:
                 return self._checked(self._decoded(answer), width, height)
             except FrameError as error:
                 if left == 0 or clock.monotonic() >= end:
-                    raise self._refused(f"sent a damaged image: {error.message.rstrip('.')}") from error
+                    raise self._unusable(f"sent a damaged image: {error.message.rstrip('.')}") from error
             except DeviceRefused:
                 raise
             except DeviceError:
@@ -71,7 +72,6 @@ class Download:
             return np.ascontiguousarray(image.T), ("the server sent the image with rows and columns exchanged",)
         raise FrameError(f"{columns} x {rows} pixels came where {width} x {height} were asked for.")
 
-    def _refused(self, what: str) -> DeviceRefused:
+    def _unusable(self, what: str) -> FrameError:
         mend = "restart its server, and see that no other program changes its subframe or binning"
-        text = f"The {self._door.device} {what}; {mend}."
-        return DeviceRefused(text, device=self._door.device, operation="imagearray")
+        return FrameError(f"The {self._door.device} {what}; {mend}.")

@@ -34,11 +34,7 @@ class Motion:
     def begin(self) -> None:
         """Wait until the focuser rests, and learn whether it is absolute."""
         self.absolute = self._door.read("Absolute", truth)
-        began = self._clock.monotonic()
-        while self._door.read("IsMoving", truth):
-            if self._clock.monotonic() - began >= self._timeout_s:
-                raise self._failed(DeviceTimeout, f"says that it moves, for {self._timeout_s:g} s before any order")
-            self._clock.sleep(self._deadlines.poll_s)
+        self._await_stillness()
         self._rested_at = self.position()
 
     def position(self) -> int:
@@ -49,6 +45,7 @@ class Motion:
 
     def move(self, target: int, max_increment: int | None) -> int:
         """Go to ``target``, in legs of at most ``max_increment`` steps; the position read back at rest."""
+        self._await_turn()
         here = self.position()
         stride = max_increment or max(abs(target - here), 1)
         direction = 1 if target > here else -1
@@ -64,12 +61,16 @@ class Motion:
         return here
 
     def halt(self) -> None:
-        """Stop at once; where the focuser cannot, nothing happens."""
+        """Stop at once and come to rest; where the focuser cannot, its motion goes on."""
         try:
             self._door.call("Halt")
         except DeviceRefused as error:
             if not is_not_implemented(error):
                 raise
+            return
+        end = self._clock.monotonic() + self._deadlines.motion_start_s
+        while self._door.read("IsMoving", truth) and self._clock.monotonic() < end:
+            self._clock.sleep(self._deadlines.poll_s)
 
     def verify_after_return(self) -> None:
         """A server that restarted may count anew: positions then mean other places, and no move is safe."""
@@ -85,6 +86,32 @@ class Motion:
             raise self._failed(PositionNotReached, f"stands at an unknown position: {self._unsure}")
 
     # -- one leg ----------------------------------------------------------------------------------------------------
+
+    def _await_stillness(self) -> None:
+        """A motion that nobody here ordered must end before anything else."""
+        began = self._clock.monotonic()
+        while self._door.read("IsMoving", truth):
+            if self._clock.monotonic() - began >= self._timeout_s:
+                raise self._failed(DeviceTimeout, f"says that it moves, for {self._timeout_s:g} s before any order")
+            self._clock.sleep(self._deadlines.poll_s)
+
+    def _await_turn(self) -> None:
+        """Before an order: wait while it moves; an absolute one that says so and stands still is ordered all the same.
+
+        So a focuser whose IsMoving hangs can yet be sent home, though no motion of it counts as ended.
+        """
+        if not self.absolute:
+            self._await_stillness()
+            return
+        place, since = self._door.read("Position", whole), self._clock.monotonic()
+        began = since
+        while self._door.read("IsMoving", truth) and self._clock.monotonic() - began < self._timeout_s:
+            here, now = self._door.read("Position", whole), self._clock.monotonic()
+            if here != place:
+                place, since = here, now
+            if now - since >= self._deadlines.motion_start_s + self._deadlines.position_refresh_s:
+                return
+            self._clock.sleep(self._deadlines.poll_s)
 
     def _leg(self, start: int, target: int) -> int:
         """One commanded motion; an absolute one that stopped short is commanded once more."""
@@ -107,19 +134,30 @@ class Motion:
         try:
             self._await_rest(start, target, began)
         except Aborted:
-            if not self.absolute:  # a motion cut short could not be counted: let it end first
-                with self._clock.shielded():
-                    self._await_rest(start, target, began)
-                    self._count = target
+            if not self.absolute:
+                self._finish_counting(start, target, began)
             raise
         except DeviceError:
-            if not self.absolute:
-                self._unsure = f"a move from {start} to {target} did not end as it should"
+            self._lose_count(start, target)
             raise
         if self.absolute:
             return self._read_back(start, target, began)
         self._count = target
         return target
+
+    def _finish_counting(self, start: int, target: int, began: float) -> None:
+        """A relative motion cut short could not be counted, so a stop lets it end; a second stop does not."""
+        try:
+            with self._clock.shielded():
+                self._await_rest(start, target, began)
+        except (Aborted, DeviceError):
+            self._lose_count(start, target)
+            raise
+        self._count = target
+
+    def _lose_count(self, start: int, target: int) -> None:
+        if not self.absolute:
+            self._unsure = f"a move from {start} to {target} was not seen to end"
 
     def _command(self, start: int, target: int) -> None:
         """Send Move; a second time only when IsMoving and position show that the first came to nothing."""

@@ -83,7 +83,7 @@ def test_a_camera_without_gain(clock: RealClock) -> None:
         camera.open()
         assert (camera.facts.gain, camera.facts.offset) == (None, None)
         camera.close()
-        with pytest.raises(DeviceRefused, match="camera.gain"):
+        with pytest.raises(DeviceRefused, match=r"camera\.gain"):
             AlpacaCamera(CameraSettings(address=bench.address, gain=100), clock).open()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from autofocus.devices.camera import AlpacaCamera
 from autofocus.devices.clock import RealClock
-from autofocus.errors import Aborted, DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
+from autofocus.errors import Aborted, DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable, FrameError
 from autofocus.settings import CameraSettings
 from tests.devices.fake_alpaca import QUICK, AscomError, FakeServer, image_bytes, not_implemented
 
@@ -241,7 +241,7 @@ def test_the_same_image_twice_is_suspect(server: FakeServer, opened: Make) -> No
     stale = image_bytes(server.camera.image)
     server.camera.body = lambda: stale
     camera.expose(0.02)
-    with pytest.raises(DeviceRefused, match="last frame once more"):
+    with pytest.raises(FrameError, match="last frame once more"):
         camera.fetch()
 
 
@@ -314,7 +314,7 @@ def test_a_damaged_image_is_asked_for_again_and_then_refused(server: FakeServer,
     np.testing.assert_array_equal(camera.fetch().raw, server.camera.image)
     server.camera.body = bodies[damage]
     camera.expose(0.02)
-    with pytest.raises(DeviceRefused, match=r"camera 0 at .* damaged image"):
+    with pytest.raises(FrameError, match=r"camera 0 at .* damaged image"):
         camera.fetch()
 
 
@@ -362,7 +362,7 @@ def test_a_sensor_of_absurd_size_is_refused(server: FakeServer, opened: Make) ->
     server.camera.members |= {"cameraxsize": 2_000_000, "cameraysize": 2_000_000}
     camera = opened()
     server.camera.began = time.monotonic() - 1
-    with pytest.raises(DeviceRefused, match="2000000 x 2000000"):
+    with pytest.raises(FrameError, match="2000000 x 2000000"):
         camera.fetch()
 
 
@@ -424,3 +424,18 @@ def test_closing_tells_what_could_not_be_restored(server: FakeServer, opened: Ma
     with pytest.raises(DeviceError):
         camera.close()
     assert not server.connected["camera"]
+
+
+def test_closing_a_lost_camera_does_not_wait_for_every_setting(server: FakeServer, opened: Make) -> None:
+    camera = opened(gain=20, binning=2)
+    server.stop()
+    began = time.monotonic()
+    with pytest.raises(DeviceUnreachable):
+        camera.close()
+    assert time.monotonic() - began < QUICK.reconnect_s + 2.0
+    server.start()
+
+
+def test_closing_a_camera_that_never_opened_sends_nothing(server: FakeServer, clock: RealClock) -> None:
+    AlpacaCamera(CameraSettings(address=server.address), clock, QUICK).close()
+    assert server.log == []

@@ -365,3 +365,34 @@ def test_ascom_errors_while_moving_end_the_move(server: FakeServer, opened: Make
     server.focuser.members["ismoving"] = broken
     with pytest.raises(DeviceRefused, match="motor driver fault"):
         focuser.move(5100)
+
+
+def test_a_motion_of_another_program_ends_first(server: FakeServer, opened: Make) -> None:
+    focuser = opened(position_tolerance_steps=0)
+    server.focuser.speed = 400
+    server.focuser.move(5080)
+    assert focuser.move(5000) == 5000
+    assert server.focuser.moves == [5080, 5000]
+
+
+def test_a_focuser_whose_is_moving_hangs_can_yet_be_sent_home(server: FakeServer, opened: Make) -> None:
+    focuser = opened()
+    focuser.move(5050)
+    server.focuser.always_moving = True
+    with pytest.raises(DeviceTimeout):
+        focuser.move(5000)
+    assert server.focuser.where() == 5000
+
+
+def test_halt_comes_to_rest(server: FakeServer, clock: RealClock, opened: Make) -> None:
+    focuser = opened()
+    server.focuser.speed = 100
+    server.focuser.move(5500)
+    focuser.halt()
+    assert not server.focuser.is_moving()
+    assert focuser.position() < 5200
+
+
+def test_closing_a_focuser_that_never_opened_sends_nothing(server: FakeServer, clock: RealClock) -> None:
+    AlpacaFocuser(FocuserSettings(address=server.address), clock, QUICK).close()
+    assert server.log == []
