@@ -76,6 +76,8 @@ class Darkroom:
         except FrameError as fault:
             return self._without_frame(taken, fault)
         self._unreadable = 0
+        for note in frame.notes:
+            self._stream.warn(note)
         kept = self._keep(frame, taken)
         told = events.FrameTaken(
             elapsed_s=self._stream.elapsed_s, number=taken.number, name=taken.name, position=taken.position, file=kept
@@ -93,7 +95,7 @@ class Darkroom:
             name=taken.name,
             position=float(taken.position),
             exposure_s=taken.exposure_s,
-            started_utc=frame.started_utc or taken.started_utc,
+            started_utc=taken.started_utc,
             gain_e_per_adu=frame.gain_e_per_adu or camera.gain_e_per_adu,
             saturation_adu=frame.saturation_adu or camera.saturation_adu,
         )
@@ -123,7 +125,7 @@ class Darkroom:
                 file=f"{taken.name}.fits",
                 position=float(taken.position),
                 exposure_s=taken.exposure_s,
-                started_utc=bare.started_utc or taken.started_utc,
+                started_utc=taken.started_utc,
                 flags=tuple(dict.fromkeys((*bare.flags, *taken.flags))),
                 phase=taken.sample.phase,
                 elapsed_s=taken.ended_s,

@@ -6,6 +6,7 @@ from typing import Any
 
 from autofocus.model import Frame
 from autofocus.ports import CameraFacts, FocuserFacts
+from autofocus.session.records import whole
 from autofocus.settings import Settings
 
 
@@ -19,7 +20,8 @@ def describe(
     focuser_c: float | None,
     version: str,
 ) -> dict[str, Any]:
-    """The cards of this frame, in order; what is not known is left out, never guessed."""
+    """The cards of this frame, in order; the camera's own word counts first, what nobody knows is left out."""
+    position = whole(frame.position)
     binning = settings.camera.binning
     pixel = camera.pixel_um
     cards: dict[str, Any] = {
@@ -40,8 +42,8 @@ def describe(
         "FOCALLEN": settings.telescope.focal_length_mm,
         "FOCRATIO": settings.telescope.f_ratio,
         "FOCNAME": focuser.name or None,
-        "FOCPOS": frame.position,
-        "FOCUSPOS": frame.position,
+        "FOCPOS": position,
+        "FOCUSPOS": position,
         "FOCUSSZ": settings.focuser.microns_per_step or focuser.microns_per_step,
         "FOCTEMP": focuser_c,
         "FOCUSTEM": focuser_c,
@@ -49,4 +51,5 @@ def describe(
         "ROWORDER": "TOP-DOWN",
         "SWCREATE": f"autofocus {version}",
     }
-    return {name: value for name, value in cards.items() if value is not None}
+    told = {**cards, **{name: value for name, value in frame.headers.items() if value is not None}}
+    return {name: value for name, value in told.items() if value is not None}

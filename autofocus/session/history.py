@@ -45,7 +45,7 @@ def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
         if number >= LOOK_BACK:
             break
         try:
-            started, found = _read(folder)
+            started, found = _read(folder, focuser_key)
         except JournalError:
             continue
         if started is None or started.start_position is None or started.focuser_key != focuser_key:
@@ -54,12 +54,14 @@ def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
     return None
 
 
-def _read(folder: Path) -> tuple[SessionStarted | None, Unfinished | None]:
+def _read(folder: Path, focuser_key: str) -> tuple[SessionStarted | None, Unfinished | None]:
     started: SessionStarted | None = None
     last: int | None = None
     for event in read_events(folder):
         if isinstance(event, SessionStarted):
             started, last = event, event.start_position
+            if event.focuser_key != focuser_key:
+                break
         elif isinstance(event, FocuserMoved):
             last = event.position
         elif isinstance(event, FocuserMoving):

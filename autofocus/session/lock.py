@@ -38,14 +38,7 @@ class Hold:
 @contextlib.contextmanager
 def hold(focuser_key: str, directory: Path | None = None) -> Iterator[Hold]:
     """Hold the focuser while inside; raise `FocuserBusy` with the holder's pid and session if another run does."""
-    folder = directory or Path(platformdirs.user_state_dir("autofocus", appauthor=False)) / "locks"
-    path = folder / _file_name(focuser_key)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+b")  # made if missing, never emptied: its holder may have written there
-    except OSError as fault:
-        raise JournalError(f"the lock {path} cannot be opened: {fault.strerror or fault}") from fault
-    with stream:
+    with _opened(_file_name(focuser_key), directory) as stream:
         if not _try_lock(stream):
             raise FocuserBusy(_refusal(stream), device=focuser_key, operation="open")
         held = Hold(stream)
@@ -54,6 +47,17 @@ def hold(focuser_key: str, directory: Path | None = None) -> Iterator[Hold]:
             yield held
         finally:
             _unlock(stream)
+
+
+def _opened(name: str, directory: Path | None) -> BinaryIO:
+    """The lock file; never in a folder that others may write, where its name could be made to point elsewhere."""
+    folder = directory or Path(platformdirs.user_state_dir("autofocus", appauthor=False)) / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / name).open("a+b")  # made if missing, never emptied: its holder may have written there
+    except OSError as fault:
+        why = fault.strerror or str(fault)
+        raise JournalError(f"the lock {folder / name} cannot be opened: {why}. Make the folder writable") from fault
 
 
 def _file_name(focuser_key: str) -> str:

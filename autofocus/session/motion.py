@@ -29,7 +29,8 @@ class Motion:
     def locate(self) -> int:
         """Ask where it stands; a place it was not sent to means that its slack is unknown."""
         found = self._focuser.position()
-        if found != self.position:
+        tolerance = self._settings.position_tolerance_steps  # what a driver rounds is not a motion
+        if self.position is None or abs(found - self.position) > tolerance:
             self._arrived = None
         self.position = found
         return found

@@ -54,12 +54,16 @@ def _trace_points(frame: Frame, reading: Reading, measurement: Measurement) -> t
 
 def thumbnail(frame: Frame) -> tuple[NDArray[np.float32], int]:
     """The frame averaged over squares of pixels, and the side of a square; what does not fill one is left out."""
+    import numpy as np
+
     rows, columns = frame.shape
     side = max(1, math.ceil(max(rows, columns) / THUMBNAIL_PX))
     high, wide = max(rows // side, 1), max(columns // side, 1)
     step_r, step_c = min(side, rows), min(side, columns)
-    pixels = frame.section(slice(0, high * step_r), slice(0, wide * step_c))
-    small: NDArray[np.float32] = pixels.reshape(high, step_r, wide, step_c).mean(axis=(1, 3), dtype="f4")
+    small = np.empty((high, wide), dtype="f4")
+    for row in range(high):  # a strip at a time: a whole large frame as floats would not fit a small computer
+        strip = frame.section(slice(row * step_r, (row + 1) * step_r), slice(0, wide * step_c))
+        small[row] = strip.reshape(step_r, wide, step_c).mean(axis=(0, 2))
     return small, side
 
 
@@ -75,7 +79,9 @@ def pack(picture: FramePicture) -> bytes:
         "window_px": np.asarray(picture.window_px or (), dtype="f4"),
     }
     if picture.frame is not None:
-        arrays["thumbnail"], side = thumbnail(picture.frame)
+        small, side = thumbnail(picture.frame)
+        fits_16_bit = bool(np.all((small >= 0.0) & (small < 65535.5)))  # false for NaN too
+        arrays["thumbnail"] = np.rint(small).astype("u2") if fits_16_bit else small
         arrays["pixels_per_side"] = np.asarray(side)
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)

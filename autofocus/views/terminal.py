@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -18,9 +17,9 @@ from autofocus.ports import Clock
 from autofocus.session.events import Event
 from autofocus.session.state import PHASES, Point, SessionState, apply
 from autofocus.views import curveplot
-from autofocus.views.keys import CTRL_C, listening
 from autofocus.views.lines import printable
 
+CTRL_C = "\x03"  # a Windows console hands it on as a key
 HELP = "q  end the run and bring the focuser back (twice: at once)    ?  hide this"
 HINT = "q ends the run, ? for help"
 PLOT_ROWS = 7
@@ -31,8 +30,8 @@ OTHER_ROWS = 9  # header, sentence, axes, table head, warning, keys
 class TerminalView:
     """A live view; use it as a context manager and as a listener of the session's stream.
 
-    ``stop`` is called for each press of ``q``. Everything goes to ``console`` (standard error, so that
-    standard output stays free for the result).
+    Keys are handed to `press`; ``stop`` is called for each ``q``. Everything goes to ``console`` (standard error,
+    so that standard output stays free for the result).
     """
 
     def __init__(self, console: Console, clock: Clock, stop: Callable[[], None]) -> None:
@@ -45,20 +44,13 @@ class TerminalView:
         self._help = False
         self._stops = 0
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, redirect_stdout=False)
-        self._keys = listening(self.press)
 
     def __enter__(self) -> Self:
-        self._keys.__enter__()
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        try:
-            self._live.stop()
-        finally:
-            self._keys.__exit__(kind, fault, where)
+    def __exit__(self, *_fault: object) -> None:
+        self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Hear an event; it is drawn at the next refresh."""

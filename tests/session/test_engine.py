@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -345,3 +346,27 @@ def test_the_lock_refuses_a_second_run_with_pid_and_session(bench: Bench) -> Non
     assert str(os.getpid()) in refused.result["message"]
     assert first.folder.name in refused.result["message"]
     assert bench.run(going_to((9450,))).exit_code == 0
+
+
+def test_a_driver_that_rounds_its_position_does_not_cost_an_overshoot_each_time(bench: Bench) -> None:
+    bench.sections["focuser"]["backlash_steps"] = 40
+
+    def waver(operation: str) -> None:
+        if operation == "position" and bench.moves():
+            bench.focuser.at = bench.moves()[-1] + 1
+
+    bench.focuser.fault = waver
+    assert bench.run(going_to((9450, 9425, 9400))).exit_code == 0
+    assert bench.moves() == [9490, 9450, 9425, 9400, 9380]
+
+
+def test_what_the_camera_notes_of_a_frame_is_said_once(bench: Bench) -> None:
+    plain = bench.camera.fetch
+    bench.camera.fetch = lambda: replace(plain(), notes=("the image is mirrored",))  # type: ignore[method-assign]
+    assert bench.run(going_to((9450, 9400))).result["warnings"] == ["the image is mirrored"]
+
+
+def test_nothing_recovered_means_nothing_moved(bench: Bench) -> None:
+    ending = bench.run(going_to((9400,), outcome="no_focus"), recover=True)
+    assert ending.result["warnings"] == []
+    assert bench.moves() == []

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-import sys
-import time
 
 import pytest
 from rich.console import Console
@@ -12,7 +10,6 @@ from autofocus.model import BestFocus, CurveFit, Flag, FocusCurves, Measurement
 from autofocus.session import events
 from autofocus.session.state import SessionState, apply
 from autofocus.views import curveplot, terminal
-from autofocus.views.keys import listening
 from autofocus.views.terminal import TerminalView
 
 CURVES = FocusCurves(
@@ -150,31 +147,3 @@ def test_the_curve_lies_where_its_values_are() -> None:
 
 def test_a_curve_without_points_is_blank() -> None:
     assert curveplot.draw([(1.0, float("nan"))], (), None, width=10, height=2) == [" " * 10] * 2
-
-
-def test_without_a_keyboard_nothing_is_heard() -> None:
-    heard: list[str] = []
-    with listening(heard.append, io.StringIO("q")):
-        pass
-    assert heard == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX")
-def test_keys_are_heard_at_once_and_the_terminal_is_left_as_found() -> None:
-    import os
-    import pty
-    import termios
-
-    ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "r") as keyboard:
-        before = termios.tcgetattr(theirs)
-        heard: list[str] = []
-        with listening(heard.append, keyboard):
-            assert termios.tcgetattr(theirs)[3] & termios.ECHO == 0
-            os.write(ours, b"q?")
-            end = time.monotonic() + 2.0
-            while len(heard) < 2 and time.monotonic() < end:
-                time.sleep(0.01)
-        assert heard == ["q", "?"]
-        assert termios.tcgetattr(theirs) == before
-    os.close(ours)
