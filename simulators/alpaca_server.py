@@ -151,6 +151,7 @@ def truth_object(bench: Bench, exposure_s: float = 10.0) -> dict[str, Any]:
         "optima": {objective: bench.truth(objective, exposure_s=exposure_s) for objective in ("fwhm", "nsig", "snr")},
         "exposure_s": exposure_s,
         "position": bench.focuser.position(now),
+        "start_position": bench.focuser.position(0.0),
         "tube": tube,
         "is_moving": bench.focuser.is_moving(now),
         "backlash_steps": bench.options.backlash_steps,

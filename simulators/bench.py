@@ -73,7 +73,7 @@ class Bench:
         self.truths = Truth(self.instrument, self.options.sky_factor)
         self.focuser = self._make_focuser()
         self.shift = ImageShift(
-            self.focuser,
+            self._tube_path,
             px_per_step=self.options.image_shift_px_per_100_steps / 100.0,
             angle_rad=float(np.random.default_rng([seed, 3]).uniform(0.2, 1.4)),
             guider_s=self.options.guider_time_s if self.options.guider else None,
@@ -106,6 +106,9 @@ class Bench:
             steps_per_s=self.instrument.steps_per_s,
             backlash_steps=self.options.backlash_steps,
         )
+
+    def _tube_path(self, until: float) -> list[tuple[float, float]]:
+        return self.focuser.break_points(until)  # of the focuser that is there now: it may have been replaced
 
     # time
 

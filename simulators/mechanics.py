@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import pairwise
 from threading import Lock
-from typing import Protocol
 
-
-class TubePath(Protocol):
-    """Where the drawtube stood, as straight pieces between break points."""
-
-    def break_points(self, until: float) -> list[tuple[float, float]]:
-        """(time, tube position) of each break up to a time, and of the time itself."""
+# From a time to the (time, tube position) of each break up to it, and of the time itself.
+TubePath = Callable[[float], list[tuple[float, float]]]
 
 
 class FocuserMechanics:
@@ -139,7 +135,7 @@ class ImageShift:
         return shift * self._direction[0], shift * self._direction[1]
 
     def _length(self, now: float) -> float:
-        points = self._path.break_points(now)
+        points = self._path(now)
         shift = 0.0
         for (start, before), (end, after) in pairwise(points):
             pushed = self._push * (after - before)

@@ -19,11 +19,12 @@ from scipy.special import erf, roots_genlaguerre
 
 Array = NDArray[np.float64]
 
-# The profile is computed as a periodic function on this many pixels, sampled this finely. A blur wider than
-# WIDEST_PX is computed on coarser pixels: it has nothing narrow left in it.
-PERIOD_PX = 1024
+# The profile is sampled this finely. A blur wider than WIDEST_PX is computed on coarser pixels: it has nothing narrow
+# left in it.
 SAMPLES_PER_PX = 8
 WIDEST_PX = 120.0
+NEGLIGIBLE = 1e-4
+WINGS = 8.0  # standard deviations after which a Gaussian has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,11 @@ def slit_image(beam: Beam) -> SlitImage:
     return SlitImage(small.throughput, small.samples / coarser, small.step_px * coarser)
 
 
+def _period_px(reach_px: float) -> int:
+    """Length of the period on which a profile that reaches this far to both sides does not meet itself."""
+    return int(2 ** np.ceil(np.log2(2.0 * reach_px + 16.0)))
+
+
 def _resolved_image(beam: Beam) -> SlitImage:
     """Compute `slit_image` on the detector's own pixels.
 
@@ -169,16 +175,18 @@ def _resolved_image(beam: Beam) -> SlitImage:
     sigma = alpha * np.sqrt(variances)
     blur = beam.blur_px / np.sqrt(8.0 * np.log(2.0))
     semi_y = abs(beam.semi_y_px)
-    # Chords closer together than the narrowest Gaussian, else they would show as ripples.
-    count = int(24 + 2.5 * semi_y / float(np.hypot(sigma.min(), blur)))
+    # Chords closer together than the narrowest Gaussian that counts, else they would show as ripples.
+    narrowest = sigma[weights > NEGLIGIBLE].min()
+    count = int(24 + 2.5 * semi_y / float(np.hypot(narrowest, blur)))
     height, weight, outer, inner = _pupil_chords(beam.obstruction, count)
     light = _chord_through_slit(outer, beam, sigma) - _chord_through_slit(inner, beam, sigma)
     light *= (2.0 / (np.pi * (1.0 - beam.obstruction**2))) * weight * weights[:, None]
-    frequency = 2.0 * np.pi * np.arange(PERIOD_PX + 1) / PERIOD_PX
+    period = _period_px(semi_y + WINGS * float(np.hypot(sigma.max(), blur)))
+    frequency = 2.0 * np.pi * np.arange(period + 1) / period
     spectrum = light @ np.cos(np.multiply.outer(semi_y * height, frequency))
     spectrum *= np.exp(-0.5 * np.multiply.outer(np.square(sigma) + blur**2, np.square(frequency)))
     total = spectrum.sum(axis=0) * np.sinc(frequency / (2.0 * np.pi))
-    padded = np.zeros(PERIOD_PX * SAMPLES_PER_PX // 2 + 1)
+    padded = np.zeros(period * SAMPLES_PER_PX // 2 + 1)
     padded[: total.size] = total
     samples = np.fft.irfft(padded) * SAMPLES_PER_PX
     return SlitImage(float(light.sum()), samples[: samples.size // 2])

@@ -15,6 +15,9 @@ from autofocus.model import Objective
 from simulators.instruments import Instrument
 from simulators.optics import Beam, SlitImage, slit_image
 
+# Places about the foci at which an optimum is bracketed before it is refined.
+GRID = 45
+
 
 class Truth:
     """Curves and optima of one instrument, for the columns in the middle of its spectrum.
@@ -97,7 +100,7 @@ class Truth:
                 return self.fwhm_px(place)
             return -self.nsig(place) if objective == "nsig" else -self.snr(place, exposure_s)
 
-        grid = np.linspace(low, high, 61)
+        grid = np.linspace(low, high, GRID)
         best = int(np.argmin([badness(float(place)) for place in grid]))
-        around = (float(grid[max(best - 1, 0)]), float(grid[min(best + 1, 60)]))
+        around = (float(grid[max(best - 1, 0)]), float(grid[min(best + 1, GRID - 1)]))
         return float(minimize_scalar(badness, bounds=around, method="bounded", options={"xatol": 0.01}).x)

@@ -81,7 +81,7 @@ def test_path_between_times_has_the_breaks_in_it():
 
 def test_a_guider_brings_the_star_back():
     focuser = mechanics(steps_per_s=1e6)  # the motion is over at once: a pure exponential follows
-    shift = ImageShift(focuser, px_per_step=0.02, angle_rad=math.pi / 3, guider_s=3.0)
+    shift = ImageShift(focuser.break_points, px_per_step=0.02, angle_rad=math.pi / 3, guider_s=3.0)
     focuser.move(1100, now=0.0)
     across, along = shift.at(1e-4)
     assert (across, along) == pytest.approx((2.0 * 0.5, 2.0 * math.sqrt(0.75)), rel=1e-3)
@@ -91,7 +91,7 @@ def test_a_guider_brings_the_star_back():
 
 def test_without_a_guider_the_star_stays_away_until_the_tube_returns():
     focuser = mechanics()
-    shift = ImageShift(focuser, px_per_step=0.02, angle_rad=0.0, guider_s=None)
+    shift = ImageShift(focuser.break_points, px_per_step=0.02, angle_rad=0.0, guider_s=None)
     focuser.move(1100, now=0.0)
     assert shift.at(500.0)[0] == pytest.approx(2.0)
     focuser.move(1000, now=500.0)
@@ -100,6 +100,6 @@ def test_without_a_guider_the_star_stays_away_until_the_tube_returns():
 
 def test_a_slow_motion_and_a_fast_guider_balance():
     focuser = mechanics(steps_per_s=10.0, high=10**6)
-    shift = ImageShift(focuser, px_per_step=0.02, angle_rad=0.0, guider_s=2.0)
+    shift = ImageShift(focuser.break_points, px_per_step=0.02, angle_rad=0.0, guider_s=2.0)
     focuser.move(2000, now=0.0)
     assert shift.at(50.0)[0] == pytest.approx(0.02 * 10.0 * 2.0)  # velocity times the guider's time
