@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from alpaca.camera import Camera as AlpycaCamera
@@ -17,6 +18,7 @@ from alpaca.focuser import Focuser as AlpycaFocuser
 
 from autofocus.devices.channel import Address, Answer
 from autofocus.devices.deadlines import Deadlines
+from autofocus.devices.discovery import servers_on
 from autofocus.devices.replies import NOT_CONNECTED, is_not_implemented, plain
 from autofocus.devices.values import truth, whole
 from autofocus.devices.wire import ONCE, URGENT, Wire
@@ -183,20 +185,34 @@ class Door:
                 # Another device may hold our number now; a server that still starts up may yet bring ours.
                 lost = self._came_back_without_ours()
             except DeviceError:
-                if self._answers():
-                    return  # a server without the management API
+                if self._answers() or self._moved_to_another_port():
+                    return
             if self.clock.monotonic() >= end:
                 raise lost from None
             self.clock.sleep(self.deadlines.poll_s * 5)
 
     def _answers(self) -> bool:
+        """Whether a server without the management API is there again."""
         if self.unique_id:
-            return False  # this server had the management API, so wait until it has it again
+            return False  # this one had it, so wait until it has it again
         try:
             self.wire.get("connected")
         except DeviceError:
             return False
         return True
+
+    def _moved_to_another_port(self) -> bool:
+        """Whether the same machine now serves our device elsewhere; no other machine is trusted with it."""
+        if not self.unique_id:
+            return False
+        for server in servers_on(self.wire.address.host, self.deadlines.discovery_s):
+            moved = replace(self.wire.address, port=server.port)
+            there = Wire(self.wire.kind, self.wire.number, moved, self.clock, self.deadlines)
+            with suppress(DeviceError):
+                if self._adopt_number(there.configured_devices(repeat=False)):
+                    self.wire.move_to(moved)
+                    return True
+        return False
 
     def _identity(self) -> str:
         """The UniqueID of our device; empty where the server has no management API."""

@@ -102,7 +102,7 @@ class Channel:
     ) -> Answer:
         """Send one request and read the whole answer within ``within_s``.
 
-        ``stall_s`` bounds the pause between two pieces of the answer; ``keep_going`` is called between
+        ``stall_s`` bounds the pauses once the answer has begun to come; ``keep_going`` is called between
         pieces and may raise. Raises `NotSent`, `Lost`, `Late` or `TooLarge`.
         """
         end = time.monotonic() + within_s
@@ -142,7 +142,7 @@ class Channel:
             left = end - time.monotonic()
             if left <= 0:
                 raise Late(f"{len(body)} bytes came, then the time was over")
-            _set_timeout(response, min(left, stall_s))
+            _set_timeout(response, min(left, stall_s) if body else left)
             piece = response.raw.read1(_CHUNK, decode_content=True)
             if not piece:
                 return body

@@ -12,7 +12,9 @@ class Deadlines:
     ``http_s`` is one request; a failed one is repeated up to ``repeats`` times within ``repeat_within_s``, after
     ``pause_s`` and then twice that each time. ``connect_s`` is the device behind the server, ``reconnect_s`` a
     server that was lost. ``motion_start_s`` is how late IsMoving may turn true after a Move, ``position_refresh_s``
-    how stale a position may be after the motion ended. ``poll_s`` is the longest pause between two looks.
+    how stale a position may be after the motion ended. ``stall_s`` is the longest pause within an image that has begun to
+    come, ``discovery_s`` how long a lost server's machine is given to name another port. ``poll_s`` is the longest
+    pause between two looks.
     """
 
     http_s: float = 5.0
@@ -24,5 +26,6 @@ class Deadlines:
     reconnects: int = 3
     motion_start_s: float = 1.0
     position_refresh_s: float = 3.0
-    stall_s: float = 20.0
+    stall_s: float = 15.0
+    discovery_s: float = 0.5
     poll_s: float = 0.1

@@ -28,9 +28,13 @@ class Wire:
     def __init__(self, kind: str, number: int, address: Address, clock: Clock, deadlines: Deadlines) -> None:
         self.kind = kind
         self.number = number
-        self.address = address
         self.clock = clock
         self.deadlines = deadlines
+        self.move_to(address)
+
+    def move_to(self, address: Address) -> None:
+        """Send all further requests there."""
+        self.address = address
         self._ordinary = Channel(address)
         self._images = Channel(address)
 
@@ -74,7 +78,7 @@ class Wire:
                 _ids(),
                 within_s=within_s,
                 limit=limit,
-                stall_s=None,
+                stall_s=self.deadlines.stall_s,
                 accept="application/imagebytes, application/json;q=0.5",
                 keep_going=keep_going,
             )

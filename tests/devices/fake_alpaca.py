@@ -25,7 +25,8 @@ QUICK = Deadlines(
     reconnect_s=2.0,
     motion_start_s=0.15,
     position_refresh_s=0.4,
-    stall_s=0.4,
+    discovery_s=0.1,
+    stall_s=0.3,
     poll_s=0.01,
 )
 
@@ -339,6 +340,10 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(fault.slow_s)
         elif fault.what == "truncate":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{")
+            self.close_connection = True
+        elif fault.what == "stall":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"\1" * 100)
+            time.sleep(fault.slow_s)
             self.close_connection = True
         elif fault.what == "html":
             self.send(200, "text/html", b"<!DOCTYPE html><html><body>router login</body></html>")

@@ -350,6 +350,15 @@ def test_a_hanging_download_ends_in_time_and_blocks_nothing(server: FakeServer, 
     assert isinstance(raised[0], DeviceTimeout)
 
 
+def test_a_download_that_stalls_is_begun_anew(server: FakeServer, opened: Make) -> None:
+    camera = opened(download_timeout_s=5)
+    camera.expose(0.02)
+    server.fault("imagearray", "stall", slow_s=1.0)
+    began = time.monotonic()
+    np.testing.assert_array_equal(camera.fetch().raw, server.camera.image)
+    assert QUICK.stall_s <= time.monotonic() - began < 0.9
+
+
 def test_an_image_larger_than_the_sensor_is_cut_off(server: FakeServer, opened: Make) -> None:
     camera = opened()
     server.camera.body = lambda: image_bytes(np.zeros((3000, 3000)))
