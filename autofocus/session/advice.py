@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from autofocus.model import CurveFit, FocusCurves, Objective
@@ -67,7 +68,17 @@ def shown_error(error: float) -> str:
     return f"{error:.0f}" if error >= 10 else f"{error:.1f}"
 
 
-def advise(curves: FocusCurves, positions: Sequence[float], tolerance_steps: float) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class NextFrame:
+    """Where one more frame would tell most, and the error of best focus that would be left."""
+
+    position: float
+    uncertainty_after: float
+
+
+def advise(
+    curves: FocusCurves, positions: Sequence[float], tolerance_steps: float, telling: NextFrame | None = None
+) -> tuple[str, ...]:
     """The next move, from where the last frame was taken.
 
     Parameters
@@ -78,6 +89,8 @@ def advise(curves: FocusCurves, positions: Sequence[float], tolerance_steps: flo
         Where the frames of the series were taken, in their order; the last is where the focuser stands.
     tolerance_steps
         An error of best focus no larger than this is good enough to stop.
+    telling
+        Where one more frame would tell most, when the error is larger.
     """
     best = curves.best
     if best is None or not positions:
@@ -96,8 +109,8 @@ def advise(curves: FocusCurves, positions: Sequence[float], tolerance_steps: flo
         said.append("you are at best focus as far as the frames can tell")
     else:
         said.append(f"move {_by(away)} to {best.position:.0f}")
-    if not settled:
-        said.append(_one_more(_loosest(curves, best.objective), positions))
+    if not settled and telling is not None:
+        said.append(_one_more(telling, _loosest(curves, best.objective), tolerance_steps))
     said.append(disagreement(curves))
     return tuple(sentence for sentence in said if sentence)
 
@@ -106,7 +119,7 @@ def _by(steps: float) -> str:
     return f"{direction(steps)} about {abs(steps):.0f}"
 
 
-def _spacing(positions: Sequence[float]) -> float:
+def usual_spacing(positions: Sequence[float]) -> float:
     """The usual distance between neighbouring positions."""
     distinct = sorted(set(positions))
     gaps = sorted(b - a for a, b in pairwise(distinct))
@@ -115,7 +128,7 @@ def _spacing(positions: Sequence[float]) -> float:
 
 def _beyond(best: float, positions: Sequence[float]) -> float:
     """Where the next frame helps to bracket: one spacing beyond the end next to which focus seems to lie."""
-    low, high, spacing = min(positions), max(positions), _spacing(positions)
+    low, high, spacing = min(positions), max(positions), usual_spacing(positions)
     outwards = sum(p > best for p in set(positions)) < sum(p < best for p in set(positions))
     return high + spacing if outwards else low - spacing
 
@@ -131,14 +144,9 @@ def _loosest(curves: FocusCurves, objective: Objective) -> CurveFit | None:
     return max(deciding(curves, objective), key=lambda curve: curve.uncertainty, default=None)
 
 
-def _one_more(curve: CurveFit | None, positions: Sequence[float]) -> str:
-    """Where one more frame tells most of an optimum: on a flank, one to two and a half spacings away, far from others.
-
-    A frame at the optimum itself says little of where it is, the curve being level there.
-    """
-    if curve is None:
-        return ""
-    spacing = _spacing(positions)
-    flanks = [curve.position + side * away * spacing for away in (1.0, 1.5, 2.0, 2.5) for side in (-1.0, 1.0)]
-    target = max(flanks, key=lambda place: min(abs(place - taken) for taken in positions))
-    return f"one more frame near {target:.0f} would settle {curve.metric.upper()}"
+def _one_more(telling: NextFrame, curve: CurveFit | None, tolerance_steps: float) -> str:
+    """What one more frame at the most telling place would do."""
+    name = "focus" if curve is None else curve.metric.upper()
+    if telling.uncertainty_after <= tolerance_steps:
+        return f"one more frame near {telling.position:.0f} would settle {name}"
+    return f"one more frame near {telling.position:.0f} would tell most of {name}"

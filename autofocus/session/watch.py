@@ -11,14 +11,32 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from autofocus.model import BestFocus, Flag, FocusCurves, Measurement, Metric, Objective
-from autofocus.session.advice import advise, direction, optima
+from autofocus.session.advice import NextFrame, advise, direction, optima, usual_spacing
 from autofocus.session.rough import RoughOptimum, rough_optimum
 
 GAP_S = 1200.0
 SAME_EXPOSURE = 0.01
 CLEAR_CHANGE_SIGMAS = 2.0
 
+MOST_CANDIDATES = 60
+
 Fit = Callable[[Sequence[Measurement], Objective], FocusCurves]
+Design = Callable[[Sequence[Measurement], Sequence[float], Objective], NextFrame | None]
+
+
+def fit(placed: Sequence[Measurement], objective: Objective) -> FocusCurves:
+    """The focus curves of a series."""
+    from autofocus.curve.fit import fit_focus
+
+    return fit_focus(placed, objective=objective)
+
+
+def most_telling(placed: Sequence[Measurement], candidates: Sequence[float], objective: Objective) -> NextFrame | None:
+    """The candidate position where one more frame shrinks the error of best focus most."""
+    from autofocus.curve.design import next_positions
+
+    design = next_positions(placed, candidates, objective=objective)
+    return None if design is None else NextFrame(design.positions[0], design.uncertainty_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,8 @@ class Companion:
     objective: Objective = "snr"
     tolerance_steps: float = 3.0
     gap_s: float = GAP_S
-    fit: Fit | None = None
+    fit: Fit = fit
+    design: Design | None = most_telling
     series: list[Measurement] = field(default_factory=list)
     _setup: Setup = field(default_factory=Setup)
     _last_s: float | None = None
@@ -100,9 +119,10 @@ class Companion:
         if len(set(positions)) < 3:
             left = 3 - len(set(positions))
             return Counsel(began, None, (f"{left} more position{'s' if left > 1 else ''} until the first estimate",))
-        curves = self._fit(placed)
+        curves = self.fit(placed, self.objective)
         if curves.best is not None:
-            said = advise(curves, positions, self.tolerance_steps)
+            telling = self._most_telling(placed, positions, curves.best)
+            said = advise(curves, positions, self.tolerance_steps, telling)
             return Counsel(began, curves, (optima(curves), *said))
         return Counsel(began, curves, self._roughly(placed, positions))
 
@@ -122,12 +142,16 @@ class Companion:
         pause_s = abs(times[1] - times[0]) - (before.exposure_s or 0.0)
         return f"{pause_s / 60:.0f} minutes later" if pause_s > self.gap_s else ""
 
-    def _fit(self, placed: Sequence[Measurement]) -> FocusCurves:
-        if self.fit is not None:
-            return self.fit(placed, self.objective)
-        from autofocus.curve.fit import fit_focus
-
-        return fit_focus(placed, objective=self.objective)
+    def _most_telling(
+        self, placed: Sequence[Measurement], positions: Sequence[float], best: BestFocus
+    ) -> NextFrame | None:
+        """Where one more frame tells most, up to two spacings beyond those taken; None where it is not asked for."""
+        if self.design is None or not best.bracketed or best.uncertainty <= self.tolerance_steps:
+            return None
+        spacing = usual_spacing(positions)
+        low, high = min(positions) - 2 * spacing, max(positions) + 2 * spacing
+        count = min(round(2 * (high - low) / spacing), MOST_CANDIDATES)
+        return self.design(placed, [low + (high - low) * k / count for k in range(count + 1)], best.objective)
 
     def _roughly(self, placed: Sequence[Measurement], positions: Sequence[float]) -> tuple[str, ...]:
         """The first estimate, or where to look when the frames show no turning point."""

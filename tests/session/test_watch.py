@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from autofocus.model import BestFocus, CurveFit, Flag, FocusCurves, Measurement
-from autofocus.session.advice import advise, disagreement
+from autofocus.session.advice import NextFrame, advise, disagreement
 from autofocus.session.rough import rough_optimum
 from autofocus.session.watch import Companion, Setup
 
@@ -101,12 +102,31 @@ def test_advice_in_plain_words(here: float, expected: str) -> None:
     assert said == (expected,)
 
 
-def test_one_more_frame_where_it_helps() -> None:
+@pytest.mark.parametrize(("after", "word"), [(2.9, "settle NSIG"), (4.0, "tell most of NSIG")])
+def test_one_more_frame_where_it_tells_most(after: float, word: str) -> None:
     positions = [9310.0, 9325, 9340, 9355, 9370, 9385, 9400]
-    said = advise(curves((9350, 1.0), (9398, 6.0)), positions, 3.0)
-    assert said[0] == "you are at best focus as far as the frames can tell"
-    assert said[1] == "one more frame near 9436 would settle NSIG"  # beyond the last, two and a half spacings out
-    assert said[2] == "FWHM and NSIG disagree by 48 steps: narrowest 9350, most light 9398"
+    said = advise(curves((9350, 1.0), (9398, 6.0)), positions, 3.0, NextFrame(9420.4, after))
+    assert said == (
+        "you are at best focus as far as the frames can tell",
+        f"one more frame near 9420 would {word}",
+        "FWHM and NSIG disagree by 48 steps: narrowest 9350, most light 9398",
+    )
+
+
+def test_the_most_telling_place_is_asked_for_while_the_error_is_too_large() -> None:
+    asked: list[tuple[float, float, str]] = []
+
+    def design(placed: object, candidates: Sequence[float], objective: str) -> NextFrame:
+        asked.append((min(candidates), max(candidates), objective))
+        return NextFrame(111.0, 2.0)
+
+    companion = Companion("nsig", fit=lambda _frames, _objective: curves((120, 9), (121, 9)), design=design)
+    for position in (100, 110, 120, 130, 140):
+        counsel = companion.feed(measured(position, 4, 100))
+    assert "one more frame near 111 would settle NSIG" in counsel.lines
+    assert asked[-1] == (80, 160, "nsig")
+    companion.tolerance_steps = 10.0
+    assert not any("one more" in line for line in companion.counsel().lines)
 
 
 def test_not_bracketed_names_the_side() -> None:
