@@ -1,8 +1,8 @@
 """Where something lies along the frame: straight ridges of any slope, width and brightness, in one orientation.
 
 Every column along the dispersion votes: its own median is taken off (sky lines, amplifier steps and overscan go
-with it), the rest is divided by its own spread and clipped. A cosmic ray, a hot pixel or one bright line
-then weighs no more than one vote, while a trace far below the noise of a single column adds up. The votes are
+with it), the rest is divided by its own spread and, beyond 4 of it, compressed. A cosmic ray, a hot pixel or one bright line
+then weighs little more than one vote, while a trace far below the noise of a single column adds up. The votes are
 summed along straight lines of all slopes allowed (a Radon transform), at widths from two pixels up, and a ridge is
 what stands above *both* its sides: the edge of a slit or of an amplifier is a step and no ridge.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from autofocus.model import Axis, Frame
@@ -20,7 +20,8 @@ from autofocus.model import Axis, Frame
 BLOCKS = 32
 MAX_SLANT = 0.06
 CLIP = 4.0
-DETECTION = 7.0
+DETECTION = 5.5
+STRUCTURE = 0.5
 
 Floats = NDArray[np.float32]
 
@@ -102,9 +103,17 @@ def collect_votes(frame: Frame, axis: Axis, wanted: int = 256) -> Votes | None:
         return None
     # A column without spread (overscan of a clean camera, dead) has nothing to say; its neighbours' spread mutes it.
     spread = np.maximum(spread, 0.5 * np.median(spread[usable]))
-    votes = np.clip(residuals / spread, -CLIP, CLIP)
+    votes = _compress(residuals / spread)
     blocks = votes.reshape(across, BLOCKS, -1).mean(axis=2).T
     return Votes(axis, _without_single_rows(np.ascontiguousarray(blocks)), residuals, level, x, length)
+
+
+def _compress(votes: Floats) -> Floats:
+    """Leave votes up to `CLIP` as they are, and let greater ones grow with their logarithm only."""
+    strong = np.abs(votes) > CLIP
+    height = votes[strong]
+    votes[strong] = np.copysign(CLIP * (1.0 + np.log(np.abs(height) / CLIP)), height)
+    return votes
 
 
 def _without_single_rows(blocks: Floats) -> Floats:
@@ -122,36 +131,46 @@ def _without_single_rows(blocks: Floats) -> Floats:
     return blocks
 
 
-def find_ridges(votes: Votes, most: int = 12) -> list[Ridge]:
-    """Ridges in order of significance, each at the width that shows it best."""
-    found: list[Ridge] = []
+def find_ridges(votes: Votes, most: int = 12) -> tuple[list[Ridge], list[Ridge]]:
+    """Ridges in order of significance, each at the width that shows it best; and the dips, which no star makes."""
+    bright: list[Ridge] = []
+    dark: list[Ridge] = []
     size = 2
     while size == 2 or votes.across // size >= 12:
-        found += _ridges_at(votes, size)
+        slants, stack, noise = _stack(votes, size)
+        bright += _peaks(slants, _stand_out(stack), noise, size)
+        dark += _peaks(slants, _stand_out(-stack), noise, size)
         size *= 2
-    found.sort(key=lambda ridge: -ridge.significance)
+    return _apart(bright, most), _apart(dark, most)
+
+
+def _apart(found: list[Ridge], most: int) -> list[Ridge]:
+    """The best of those that lie on top of each other."""
     kept: list[Ridge] = []
-    for ridge in found:
-        reach = [2.0 * max(ridge.width_px, other.width_px) for other in kept]
-        if all(abs(ridge.center_px - other.center_px) > near for other, near in zip(kept, reach, strict=True)):
+    for ridge in sorted(found, key=lambda ridge: -ridge.significance):
+        if all(abs(ridge.center_px - other.center_px) > 2.0 * max(ridge.width_px, other.width_px) for other in kept):
             kept.append(ridge)
         if len(kept) == most:
             break
     return kept
 
 
-def _ridges_at(votes: Votes, size: int) -> list[Ridge]:
-    """The local maxima of the ridge response with rows binned by ``size``."""
+def _stack(votes: Votes, size: int) -> tuple[NDArray[np.intp], Floats, float]:
+    """The sums along all slants with rows binned by ``size``, and the noise of two bins against four."""
     rows = votes.across // size
     binned = votes.blocks[:, : rows * size].reshape(BLOCKS, rows, size).mean(axis=2)
     reach = int(np.ceil(MAX_SLANT * votes.length / size / 2))
     slants = np.arange(-reach, reach + 1) * 2
-    stack = _sum_along(binned, slants)
-    response = _stand_out(stack)
-    white = 1.4826 * np.median(np.abs(np.diff(binned, axis=1))) / np.sqrt(2 * BLOCKS)
-    spread = 1.4826 * np.median(np.abs(response - np.median(response)))
-    significance = response / max(float(white) * np.sqrt(0.75), float(spread), 1e-9)
+    white = 1.4826 * float(np.median(np.abs(np.diff(binned, axis=1)))) / np.sqrt(2 * BLOCKS)
+    return slants, _sum_along(binned, slants), white * np.sqrt(0.75)
+
+
+def _peaks(slants: NDArray[np.intp], response: Floats, noise: float, size: int) -> list[Ridge]:
+    """The local maxima of the ridge response."""
+    spread = 1.4826 * float(np.median(np.abs(response - np.median(response))))
+    significance = response / max(noise, STRUCTURE * spread, 1e-9)
     best = significance.max(axis=0)
+    rows = best.size
     peaks = [r for r in range(rows) if best[r] > DETECTION and best[r] >= best[max(0, r - 2) : r + 3].max()]
     peaks.sort(key=lambda r: -float(best[r]))
     ridges = []
@@ -167,10 +186,11 @@ def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
     reach = int(np.abs(slants).max()) // 2 + 1
     padded = np.pad(binned, ((0, 0), (reach, reach)), mode="edge")
     place = (np.arange(blocks) + 0.5) / blocks - 0.5
+    step, item = padded.strides
+    shifted = as_strided(padded, (blocks, 2 * reach + 1, rows), (step, item, item), writeable=False)
     total = np.zeros((slants.size, rows), dtype=np.float32)
     for block in range(blocks):
-        shifts = np.rint(slants * place[block]).astype(np.intp) + reach
-        total += sliding_window_view(padded[block], rows)[shifts]
+        total += shifted[block, np.rint(slants * place[block]).astype(np.intp) + reach]
     return total / blocks
 
 

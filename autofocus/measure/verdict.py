@@ -6,14 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.ridge import Ridge, Votes, collect_votes, find_ridges
+from autofocus.measure.ridge import Ridge, Votes, collect_votes, find_ridges, lengths
 from autofocus.measure.trace import Trace, follow, survey
 from autofocus.model import Axis, Frame
 
+FEW_COLUMNS = 256
 MANY_LINES = 4
 MOST_TRACES = 6
 MOST_FOLLOWED = 4
 ASPECT_OF_A_LINE = 0.5
+SHORT_SIDE = 3.0
+COMPARABLE = 0.1
+SURE = 20.0
+# A pixel of noise sigma holds at most 5 e-/ADU x sigma^2 ADU of light: a trace is at least 2 % of that. Lamps and
+# flats are uneven by as much.
+CONTRAST = 0.02 * 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +34,94 @@ class Verdict:
 
 def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
     """Find the brightest stellar trace of the frame, in either orientation."""
-    axes: tuple[Axis, ...] = ("x", "y") if dispersion_axis == "auto" else (dispersion_axis,)  # type: ignore[assignment]
-    flat = _constant(frame)
-    if flat:
-        return Verdict(None, reason=flat)
-    looks = []
+    rows, columns = frame.shape
+    longer: tuple[Axis, ...] = ("x", "y") if columns >= rows else ("y", "x")
+    axes = longer if dispersion_axis == "auto" else tuple(axis for axis in longer if axis == dispersion_axis)
+    constant = _constant(frame)
+    if constant:
+        return Verdict(None, reason=constant)
+    verdict = Verdict(None)
+    for wanted in (FEW_COLUMNS, max(rows, columns)):
+        verdict = _judge(_look(frame, axes, wanted), forced=dispersion_axis != "auto")
+        if verdict.trace is not None:
+            break
+    return verdict
+
+
+def _look(frame: Frame, axes: tuple[Axis, ...], wanted: int) -> list[Look]:
+    """Look along each axis, the longer side first; the other only where it could still win."""
+    looks: list[Look] = []
     for axis in axes:
-        votes = collect_votes(frame, axis)
-        if votes is not None:
-            ridges = find_ridges(votes)
-            looks.append(Look(votes, ridges, _continuous(votes, ridges)))
-    return _judge(looks, forced=dispersion_axis != "auto")
+        votes = collect_votes(frame, axis, wanted)
+        if votes is None:
+            continue
+        ridges, dips = find_ridges(votes)
+        looks.append(Look(votes, ridges, *_continuous(votes, ridges, dips)))
+        if len(axes) == 2 and 0 < _score(looks[0]) < _score_at_best(axes[1], frame):
+            break
+    return looks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What one orientation shows: all ridges, and those along which light is continuous, brightest first."""
+    """What one orientation shows: all ridges, those along which light is continuous, brightest first, and how many
+    of these have at least a tenth of the brightest one's light."""
 
     votes: Votes
     ridges: list[Ridge]
     continuous: list[Ridge]
+    comparable: int
 
 
-def _continuous(votes: Votes, ridges: list[Ridge]) -> list[Ridge]:
-    seen = [(survey(votes, ridge), ridge) for ridge in ridges]
-    lit = [(trace.brightness, ridge) for trace, ridge in seen if is_continuous(trace)]
-    return [ridge for _, ridge in sorted(lit, key=lambda pair: -pair[0])]
+def _continuous(votes: Votes, ridges: list[Ridge], dips: list[Ridge]) -> tuple[list[Ridge], int]:
+    """The ridges that could be stars, brightest first, and how many come near the brightest."""
+    noise = _pixel_noise(votes)
+    lit = []
+    for ridge in ridges:
+        trace = survey(votes, ridge)
+        height = trace.brightness / max(trace.width_px, 1.0)
+        if is_continuous(trace) and _is_above_structure(ridge, ridges, dips) and height > CONTRAST * noise**2:
+            lit.append((trace.brightness, ridge))
+    lit.sort(key=lambda pair: -pair[0])
+    comparable = sum(brightness > COMPARABLE * lit[0][0] for brightness, _ in lit)
+    return [ridge for _, ridge in lit], comparable
+
+
+def _pixel_noise(votes: Votes) -> float:
+    """Noise of one pixel, ADU, from the differences of neighbours across the dispersion."""
+    every = max(1, votes.across // 64)
+    steps = votes.residuals[1::every] - votes.residuals[:-1:every]
+    return float(1.4826 * np.median(np.abs(steps)) / np.sqrt(2.0))
+
+
+def _is_above_structure(ridge: Ridge, ridges: list[Ridge], dips: list[Ridge]) -> bool:
+    """Whether a weak ridge is more than one of the ripples of an uneven slit, which go both ways.
+
+    The gap between two stars is a dip as well, but no deeper than the fainter of the two is high.
+    """
+    if ridge.significance > SURE:
+        return True
+    for dip in dips:
+        higher = [r.center_px for r in ridges if r.significance > dip.significance]
+        between = any(c < dip.center_px for c in higher) and any(c > dip.center_px for c in higher)
+        if not between and ridge.significance < 2.0 * dip.significance:
+            return False
+    return True
+
+
+def _score(look: Look) -> float:
+    """Few traces along the longer side speak for the dispersion; 0 where nothing does."""
+    is_long = look.votes.length >= look.votes.across
+    count = look.comparable if is_long else len(look.continuous)
+    if count == 0 or count > MOST_TRACES:
+        return 0.0
+    return count * (1.0 if is_long else SHORT_SIDE)
+
+
+def _score_at_best(axis: Axis, frame: Frame) -> float:
+    """The score of a single trace along this axis: no look at it can do better."""
+    across, length = lengths(frame, axis)
+    return 1.0 if length >= across else SHORT_SIDE
 
 
 def is_continuous(trace: Trace) -> bool:
@@ -95,12 +164,9 @@ def _judge(looks: list[Look], *, forced: bool) -> Verdict:
     """Choose between the orientations, or say what the frame is."""
     best: tuple[float, Look] | None = None
     for look in looks:
-        across, length = look.votes.across, look.votes.length
-        count = len(look.continuous)
-        if count == 0 or count > MOST_TRACES or not (forced or length >= ASPECT_OF_A_LINE * across):
-            continue
-        score = count * (1.0 if length >= across else 3.0)
-        if best is None or score < best[0]:
+        score = _score(look)
+        is_long = look.votes.length >= ASPECT_OF_A_LINE * look.votes.across
+        if score > 0 and (forced or is_long) and (best is None or score < best[0]):
             best = (score, look)
     if best is not None:
         look = best[1]
