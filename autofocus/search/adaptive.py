@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
+import numpy as np
+
+from autofocus.curve.design import Design, next_positions
 from autofocus.curve.fit import predict
 from autofocus.curve.series import light_of
-from autofocus.model import FocusCurves, Measurement
-from autofocus.search.approach import Direction, in_order, sign
+from autofocus.model import BestFocus, FocusCurves, Measurement
+from autofocus.search.approach import Direction, sign
 from autofocus.search.sweep import Room, clipped, is_inside
-from autofocus.search.task import FocusTask
+from autofocus.settings import SearchSettings
 
 FAINT = 0.75  # of the predicted light: a cloud, or the star off the slit
 MOST_RETAKEN = 2
+NEARLY = 1.2  # of the tolerance: one more exposure should do
+REACH = 1.2
+CANDIDATES = 33
 
 
 def beyond(
@@ -56,11 +61,33 @@ def clouded(measurements: Sequence[Measurement], curves: FocusCurves) -> tuple[i
     return tuple(sorted(shares, key=shares.__getitem__)[:MOST_RETAKEN])
 
 
-def most_telling(task: FocusTask, curves: FocusCurves, frames: Sequence[Measurement]) -> tuple[int, ...]:
-    """The next batch of positions, in the order that costs no backlash."""
-    best = curves.best
-    assert best is not None
-    positions = sorted(m.position for m in frames if m.position is not None)
-    gaps = sorted(pairwise(positions), key=lambda pair: pair[0] - pair[1])
-    chosen = {round((low + high) / 2) for low, high in gaps[:2]}
-    return in_order(chosen, task.approach)
+def most_telling(
+    settings: SearchSettings, frames: Sequence[Measurement], best: BestFocus, half_span: float, room: Room
+) -> Design | None:
+    """The next exposures, each where it takes most variance off the best focus (`curve.design`).
+
+    One where that should be enough for the tolerance, otherwise two, so that moves overlap downloads.
+
+    Parameters
+    ----------
+    half_span : float
+        Candidates lie up to `REACH` times this far from best focus, steps.
+    room : tuple of int or None
+        The positions that can be approached the right way.
+
+    Returns
+    -------
+    Design or None
+        None where nothing can be fitted or reached.
+    """
+    grid = np.linspace(-REACH, REACH, CANDIDATES) * half_span + best.position
+    candidates = sorted({round(float(x)) for x in grid if is_inside(float(x), room)})
+    nearly = best.uncertainty <= NEARLY * settings.tolerance_steps
+    return next_positions(
+        frames,
+        candidates,
+        objective=settings.objective,
+        count=1 if nearly else 2,
+        science_exposure_s=settings.science_exposure_s,
+        min_nsig_fraction=settings.min_nsig_fraction,
+    )

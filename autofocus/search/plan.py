@@ -13,11 +13,13 @@ from autofocus.search.approach import in_order
 from autofocus.search.fitting import fit_log, used_frames, used_positions
 from autofocus.search.locate import Estimate, first_guess, half_span, locate, posterior_of
 from autofocus.search.log import ObservingLog, has_trace
-from autofocus.search.sweep import is_inside, symmetric_sweep
+from autofocus.search.sweep import clipped, is_inside, symmetric_sweep
 from autofocus.search.task import FocusTask, Search
 
 LEAST_EACH_SIDE = 2  # nodes of the first, thin sweep; refining fills in what the error still needs
 MOST_WIDENINGS = 6
+ENOUGH_FRAMES = 9  # before it may be said that more would not help
+LEAST_SHRINKING = 0.02  # of the error, for each further exposure
 HOPELESS = ("no_spectrum", "travel_limit", "time_limit", "exposure_limit")  # another attempt would end the same way
 
 
@@ -77,11 +79,8 @@ def sweep_and_refine(
             if not positions or widenings > MOST_WIDENINGS:
                 break
             yield from log.ask(positions, "sweep", _widening_why(verdict), curves=curves, follow=2)
-        elif _good_enough(log, curves, verdict):
+        elif _good_enough(log, curves, verdict) or not (yield from _refine(log, curves, estimate)):
             break
-        else:
-            positions = most_telling(log.task, curves, used_frames(log, curves))
-            yield from log.ask(positions, "refine", "where the error shrinks most", curves=curves, follow=1)
     outcome.require(log, curves, verdict)
     return estimate, curves
 
@@ -101,7 +100,8 @@ def confirm(log: ObservingLog, curves: FocusCurves) -> Generator[Sweep, tuple[Me
     confirmation: Confirmation | None = None
     for why in ("a last frame at the answer", "once more: the last frame was not as predicted"):
         first = len(log.measurements)
-        got = yield from log.ask([round(best.position)], "confirm", why, curves=curves)
+        answer = round(clipped(best.position, log.task.room))
+        got = yield from log.ask([answer], "confirm", why, curves=curves)
         log.left_out |= dict.fromkeys(range(first, len(log.measurements)), "it confirms the answer")
         if not got:
             break
@@ -111,6 +111,29 @@ def confirm(log: ObservingLog, curves: FocusCurves) -> Generator[Sweep, tuple[Me
     if confirmation is not None and not confirmation.agrees:
         raise NoFocusFound(outcome.disagreement(best, confirmation), reason="confirmation_failed")
     return confirmation
+
+
+def _refine(
+    log: ObservingLog, curves: FocusCurves, estimate: Estimate
+) -> Generator[Sweep, tuple[Measurement, ...], bool]:
+    """Take the next exposures where they tell most; False, and none taken, where no exposure would tell enough."""
+    best = curves.best
+    assert best is not None
+    frames = used_frames(log, curves)
+    design = most_telling(log.task.settings, frames, best, estimate.half_span, log.task.room)
+    if design is None:
+        return False
+    shrinks = 1.0 - design.uncertainty_after / max(design.uncertainty_now, 1e-9)
+    if len(frames) >= ENOUGH_FRAMES and shrinks < LEAST_SHRINKING * len(design.positions):
+        log.warnings.append(
+            f"The error of {best.uncertainty:.1f} steps is more than the tolerance, but further exposures would hardly"
+            " shrink it: the models of the curve differ by that much."
+        )
+        return False
+    positions = in_order([round(x) for x in design.positions], log.task.approach)
+    why = f"where the error of {best.uncertainty:.1f} steps shrinks most"
+    yield from log.ask(positions, "refine", why, curves=curves, follow=1)
+    return True
 
 
 def _first_sweep(log: ObservingLog, estimate: Estimate) -> Generator[Sweep, tuple[Measurement, ...], None]:
