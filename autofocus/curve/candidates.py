@@ -21,7 +21,7 @@ class Candidate:
     """One model of a run.
 
     ``curves(theta, x, seeing, jitter)`` gives FWHM and NSIG, shape (batch, points, 2), 1 for a channel it does not
-    model. ``free`` counts the parameters that data rather than priors determine, for AICc.
+    model; ``mean`` and ``sd`` (k,) are the priors.
     """
 
     name: str
@@ -31,11 +31,6 @@ class Candidate:
     sd: Array
     curves: Callable[[Array, Array, Array | float, Array | float], Array]
     starts: Callable[[Series], Array]
-
-    @property
-    def free(self) -> int:
-        """How many parameters."""
-        return int(self.mean.size)
 
 
 # centre, ln floor, ln slope (, skewness); all in scaled units

@@ -12,6 +12,7 @@ from autofocus.curve.solve import Solution
 SIGMAS = 4.5
 LEAST_DEVIATION = (0.15, 0.12)
 SCATTER_FLOOR = np.array([0.06, 0.02, 0.015])
+SCATTER_CEILING = np.array([0.15, 0.04, 0.04])
 
 
 def most_dropped(frames: int) -> int:
@@ -23,10 +24,10 @@ def sigmas_off(solution: Solution) -> Array:
     """How many standard deviations each frame (n, 2) lies from what the other frames predict.
 
     The deviation is that from the fit without the frame, and its variance includes that fit's own: so a lone frame
-    in focus, which the others cannot predict, is never far off. The scatters are held above what any night has, so that a perfect curve does
-    not turn a good frame into an outlier.
+    in focus, which the others cannot predict, is never far off. The scatters are held above those of the best night, so that a perfect
+    curve does not turn a good frame into an outlier, and below those of a poor one, so that two clouds do not excuse each other.
     """
-    scatter = np.maximum(solution.scatter, SCATTER_FLOOR)[None]
+    scatter = np.clip(solution.scatter, SCATTER_FLOOR, SCATTER_CEILING)[None]
     plain = FrameNoise(solution.frames.own, solution.frames.seeing, solution.frames.has, np.ones(len(solution.look.residual)))
     covariance = plain.covariance(scatter)[0]
     tempered = covariance / solution.frames.temper[:, None, None]

@@ -67,7 +67,8 @@ def solve(candidate: Candidate, series: Series, start: Array | None = None) -> S
         scatter = grid[[best]]
     spread = shifts - weights @ shifts
     covariance = np.einsum("h,hij->ij", weights, covariances + spread[:, :, None] * spread[:, None, :])
-    aicc = _aicc(deviances[best], int(series.has.sum()), candidate.free)
+    determined = float(np.sum(1.0 - np.diag(covariances[best]) / candidate.sd**2))
+    aicc = _aicc(float(deviances[best]), int(series.has.sum()), determined)
     return Solution(candidate, series, theta, covariance, scatter[0], look, frames, aicc)
 
 
@@ -159,6 +160,9 @@ def _weigh(
     return weights / weights.sum(), shifts, inverse, deviance
 
 
-def _aicc(deviance: float, values: int, free: int) -> float:
-    """AICc of Hurvich & Tsai (1989); the correction is held finite where values are hardly more than parameters."""
-    return float(deviance + 2 * free + 2 * free * (free + 1) / max(values - free - 1, 1))
+def _aicc(deviance: float, values: int, free: float) -> float:
+    """AICc of Hurvich & Tsai (1989), held finite where values are hardly more than parameters.
+
+    ``free`` is the effective number of parameters of a fit with priors: the trace of its smoother.
+    """
+    return deviance + 2.0 * free + 2.0 * free * (free + 1.0) / max(values - free - 1.0, 1.0)
