@@ -13,6 +13,7 @@ from autofocus.cli.bench import simulate
 from autofocus.cli.command import RESULT_COMMANDS, Verbose, Version, command, report_fault
 from autofocus.cli.files import init
 from autofocus.cli.frames import measure, watch
+from autofocus.cli.network import devices
 from autofocus.cli.preflight import check
 from autofocus.cli.run import run
 from autofocus.cli.series import analyze, replay
@@ -29,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for function in (run, watch, measure, analyze, replay, check, simulate, init):
+for function in (run, watch, measure, analyze, replay, check, devices, simulate, init):
     app.command()(command(function))
 
 
