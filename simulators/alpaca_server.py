@@ -7,7 +7,7 @@ import html
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import anyio.to_thread
@@ -279,18 +279,3 @@ def _listening_socket(host: str, port: int) -> socket.socket:
 def start(bench: Bench, host: str = "127.0.0.1", port: int = 0, **options: Any) -> BenchServer:
     """Serve a bench in a thread; its ``address`` answers when this returns, ``stop()`` ends it."""
     return BenchServer(bench, host, port, **options).start()
-
-
-def serve(
-    bench: Bench,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    *,
-    ready: Callable[[BenchServer], None] | None = None,
-    **options: Any,
-) -> None:
-    """Serve a bench in this thread until interrupted; ``ready`` is called once the address answers."""
-    server = BenchServer(bench, host, port, **options)
-    if ready is not None:
-        ready(server)
-    server.run()

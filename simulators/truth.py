@@ -6,6 +6,7 @@ does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from simulators.optics import Beam, SlitImage, slit_image
 
 # Places about the foci at which an optimum is bracketed before it is refined.
 GRID = 45
+FAINTEST_ADU_S = 1e-6
 
 
 class Truth:
@@ -33,7 +35,8 @@ class Truth:
     """
 
     def __init__(self, instrument: Instrument, sky_factor: float = 1.0) -> None:
-        self.instrument = instrument
+        # Without a star there is still a focus at which one would be best.
+        self.instrument = replace(instrument, star_adu_s=max(instrument.star_adu_s, FAINTEST_ADU_S))
         self._sky_factor = sky_factor
         self._image = lru_cache(maxsize=4096)(self._make_image)
         self._optimum = lru_cache(maxsize=64)(self._find_optimum)
@@ -87,12 +90,9 @@ class Truth:
     def _find_optimum(self, objective: Objective, exposure_s: float) -> float:
         own = self.instrument
         foci = (0.0, own.collimator_offset_steps - own.astigmatism_steps, own.astigmatism_steps)
-        reach = (
-            12.0
-            * (own.seeing_arcsec / own.plate_scale_arcsec_per_px + own.slit_px)
-            / own.blur_radius_px_per_step
-            / 10.0
-        )
+        # As far as defocus takes to blur the star to the seeing and the slit together, and a little more.
+        seeing_px = own.seeing_arcsec / own.plate_scale_arcsec_per_px
+        reach = 1.2 * (seeing_px + own.slit_px) / own.blur_radius_px_per_step
         low, high = own.focus_steps + min(foci) - reach, own.focus_steps + max(foci) + reach
 
         def badness(place: float) -> float:

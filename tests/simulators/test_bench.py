@@ -205,6 +205,7 @@ def test_no_star_leaves_the_sky(make_bench, mean_profile):
     bench = make_bench(still=True, star=0.0, start_position=9377)
     profile = mean_profile(bench.frame(bench.start_exposure(10.0)), 10.0)
     assert np.abs(profile).max() < 0.3
+    assert bench.truth("nsig") == pytest.approx(9377.0, abs=1.0)  # where one would be best
 
 
 def test_a_companion_is_beside_the_star(make_bench, mean_profile):
