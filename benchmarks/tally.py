@@ -21,6 +21,7 @@ class Night:
     minutes: float
     light_lost: float = float("nan")
     reason: str = ""
+    bound_steps: float = float("nan")
 
     @property
     def false(self) -> bool:
@@ -30,7 +31,10 @@ class Night:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Errors in steps over the nights that were focused; ``pull`` is the standard deviation of error / stated error."""
+    """Errors in steps over the nights that were focused.
+
+    ``pull`` is the root of the mean square of error / stated error, ``to_bound`` of error / the bound of its frames.
+    """
 
     nights: int
     failures: int
@@ -41,6 +45,7 @@ class Tally:
     exposures: float
     minutes: float
     light_lost: float
+    to_bound: float
 
 
 def tally(nights: Sequence[Night]) -> Tally:
@@ -48,6 +53,7 @@ def tally(nights: Sequence[Night]) -> Tally:
     good = [night for night in nights if night.focused]
     errors = np.array([night.error_steps for night in good])
     stated = np.array([night.stated_steps for night in good])
+    bounds = np.array([night.bound_steps for night in good])
     some = bool(good)
     return Tally(
         nights=len(nights),
@@ -59,4 +65,5 @@ def tally(nights: Sequence[Night]) -> Tally:
         exposures=float(np.mean([night.exposures for night in nights])),
         minutes=float(np.mean([night.minutes for night in nights])),
         light_lost=float(np.mean([night.light_lost for night in good])) if some else float("nan"),
+        to_bound=float(np.sqrt(np.mean(errors**2) / np.mean(bounds**2))) if some else float("nan"),
     )
