@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from autofocus import __version__
@@ -30,7 +31,8 @@ UNREADABLE_LIMIT = 3  # frames in a row; then the camera, not chance, is at faul
 class Exposed:
     """A frame that waits in the camera, and all that is known of how it was taken.
 
-    ``spent_s`` is what it added to the run up to ``ended_s``, the end of its exposure.
+    ``spent_s`` is what it added to the run up to ``ended_s``, the end of its exposure; ``fetched`` is set once it
+    has left the camera, or cannot.
     """
 
     number: int
@@ -44,6 +46,7 @@ class Exposed:
     last: bool
     flags: tuple[Flag, ...] = ()
     temperature_c: float | None = None
+    fetched: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
 class Darkroom:
@@ -75,6 +78,8 @@ class Darkroom:
                 frame = self._dressed(self._camera.fetch(), taken)
         except FrameError as fault:
             return self._without_frame(taken, fault)
+        finally:
+            taken.fetched.set()
         self._unreadable = 0
         for note in frame.notes:
             self._stream.warn(note)

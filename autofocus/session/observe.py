@@ -43,7 +43,7 @@ class LiveObserver:
         self._stream = stream
         self._ledger = ledger
         self._worker: Worker = ThreadWorker() if rig.overlapped else InlineWorker()
-        self._pending: list[Future[Measurement]] = []
+        self._pending: list[tuple[Exposed, Future[Measurement]]] = []
         self._last_end_s = 0.0
         self.exposing = False
 
@@ -55,14 +55,24 @@ class LiveObserver:
             if not may_take(sample):
                 break
             exposed = self._take(sample, last=index == len(sweep.samples) - 1)
-            self._pending.append(self._worker.submit(partial(self._darkroom.develop, exposed)))
-        return tuple(wait_for(future, self._rig.clock) for future in self._pending)
+            self._pending.append((exposed, self._worker.submit(partial(self._darkroom.develop, exposed))))
+        return tuple(wait_for(future, self._rig.clock) for _, future in self._pending)
 
     def finish(self) -> None:
         """Wait until the worker is done with the frames taken; what went wrong with them was raised before."""
-        for future in self._pending:
+        for _, future in self._pending:
             while not future.done():
                 self._rig.clock.sleep(POLL_S)
+
+    def _wait_for_camera(self) -> None:
+        """Wait until the last frame has left the camera and the one before is done; raise what went wrong with them."""
+        for _, future in self._pending[:-1]:
+            wait_for(future, self._rig.clock)  # no more than two whole frames at a time in memory
+        for taken, future in self._pending[-1:]:
+            while not (taken.fetched.is_set() or future.done()):
+                self._rig.clock.sleep(POLL_S)
+            if future.done():
+                future.result()
 
     def close(self) -> None:
         """End the worker."""
@@ -71,8 +81,7 @@ class LiveObserver:
     def _take(self, sample: Sample, *, last: bool) -> Exposed:
         began = self._last_end_s
         reached, guiding = self._arrive(sample)
-        for future in self._pending[-1:]:
-            wait_for(future, self._rig.clock)  # one frame at a time: the next would overwrite it in the camera
+        self._wait_for_camera()
         if not self._motion.still_at(reached):
             reached, guiding = self._arrive_again(sample, reached)
         exposure_s = sample.exposure_s or self._settings.camera.exposure_s

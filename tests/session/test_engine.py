@@ -14,7 +14,7 @@ from autofocus.ports import GuidingState
 from autofocus.session import events
 from autofocus.session.engine import Ending
 from autofocus.session.journal import read_events
-from tests.session.fakes import BEST, Bench, FakeGuider, failing, going_to
+from tests.session.fakes import BEST, Bench, FakeGuider, failing, going_to, measure
 
 
 def test_a_run_ends_at_best_focus_with_contracts_result(bench: Bench) -> None:
@@ -309,6 +309,29 @@ def test_the_focuser_moves_while_the_frame_before_is_fetched(bench: Bench) -> No
     second = bench.log.index("expose at 9350")
     assert bench.log.index("fetch") < second
     assert [sample["position"] for sample in ending.result["samples"]] == [9450, 9350, 9380]
+
+
+def test_the_next_exposure_waits_for_the_download_but_not_for_the_measuring(bench: Bench) -> None:
+    clock = RealClock()
+    bench.clock = bench.focuser.clock = bench.camera.clock = clock  # type: ignore[assignment]
+    bench.focuser.speed = 1e5
+    bench.sections["camera"]["exposure_s"] = bench.sections["focuser"]["settle_s"] = 0.01
+    bench.overlapped = True
+    exposing = threading.Event()
+
+    def second_exposure(operation: str) -> None:
+        if operation == "expose" and "expose at 9350" in bench.log:
+            exposing.set()
+
+    def slow_measure(frame, settings):
+        assert exposing.wait(5.0)
+        return measure(frame, settings)
+
+    bench.camera.fault = second_exposure
+    ending = bench.run(going_to((9450, 9350)), measure=slow_measure)
+    assert ending.exit_code == 0
+    assert [sample["position"] for sample in ending.result["samples"]] == [9450, 9350, 9380]
+    assert bench.log.index("fetch") < bench.log.index("expose at 9350")
 
 
 def test_a_broken_view_is_left_out_and_the_run_goes_on(bench: Bench) -> None:

@@ -147,3 +147,15 @@ def test_the_curve_lies_where_its_values_are() -> None:
 
 def test_a_curve_without_points_is_blank() -> None:
     assert curveplot.draw([(1.0, float("nan"))], (), None, width=10, height=2) == [" " * 10] * 2
+
+
+def test_the_terminal_is_left_with_its_cursor_also_after_a_fault() -> None:
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, force_terminal=True, width=100, height=40), VirtualClock(), lambda: None)
+    with pytest.raises(RuntimeError), view:
+        for event in a_session():
+            view(event)
+        raise RuntimeError
+    hidden, shown = out.getvalue().rfind("\x1b[?25l"), out.getvalue().rfind("\x1b[?25h")
+    assert 0 <= hidden < shown
+    assert "exposure 4 of about 5" in out.getvalue()
