@@ -33,8 +33,8 @@ class Candidate:
     starts: Callable[[Series], Array]
 
 
-# centre, ln floor, ln slope (, skewness); all in scaled units
-HYPERBOLA = ((0.0, 1.5), (0.0, 0.7), (0.5, 1.5), (0.0, 0.25))
+# centre, ln floor, ln slope (, skewness: a cut blur is 2 : √3 as wide as a whole one); all in scaled units
+HYPERBOLA = ((0.0, 1.5), (0.0, 0.7), (0.5, 1.5), (0.0, 0.1))
 # centre, ln brightness, ln seeing and ln slope in half-widths of the slit (, centring offset in half-widths)
 THROUGHPUT = ((0.0, 1.5), (0.3, 0.7), (-0.2, 0.7), (0.3, 1.2), (0.0, 0.6))
 # focus of the width, ln seeing, ln semi-axis, focus of the light, ln brightness, ln half-width, ln own blur (, offset)
@@ -47,12 +47,12 @@ def _prior(*tables: tuple[tuple[float, float], ...]) -> tuple[Array, Array]:
 
 
 def _width_of(series: Series) -> tuple[Array, Array]:
-    rows = series.has[:, WIDTH].astype(bool)
+    rows = series.has[:, WIDTH]
     return series.x[rows], series.values[rows, WIDTH]
 
 
 def _light_of(series: Series) -> tuple[Array, Array]:
-    rows = series.has[:, LIGHT].astype(bool)
+    rows = series.has[:, LIGHT]
     return series.x[rows], np.maximum(series.values[rows, LIGHT], 0.02)
 
 
@@ -112,7 +112,8 @@ def candidates(series: Series, least_places: int) -> tuple[Candidate, ...]:
             together(offset=True),
         )
     if width:
-        return (separate(skew=False, offset=None), separate(skew=True, offset=None))
+        # A slit's skewness hides in few widths, yet moves their minimum: alone, the hyperbola would be too sure.
+        return (separate(skew=True, offset=None),)
     if light:
         return (separate(skew=None, offset=False), separate(skew=None, offset=True))
     return ()

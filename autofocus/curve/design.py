@@ -1,9 +1,9 @@
 """Where one more exposure tells most about the chosen optimum.
 
-Fedorov's one-step exchange for a single function of the parameters (c-optimal design): in the coordinates z of the fit,
-whitened so that cov(z) = 1, the optimum has the gradient u and the variance \\|u\\|². A frame whose relative deviations
-have the jacobian D and the covariance C leaves u (1 + Dᵀ C⁻¹ D)⁻¹ uᵀ. The models that the data cannot tell apart vote with
-their Akaike weights; the spread between them is taken to stay.
+Fedorov's one-step exchange for a single function of the parameters (c-optimal design): in the coordinates z of the
+fit, whitened so that cov(z) = 1, the optimum has the gradient u, and the squared length of u is its variance. A frame
+whose relative deviations have the jacobian D and the covariance C leaves u (1 + Dᵀ C⁻¹ D)⁻¹ uᵀ. The models that the
+data cannot tell apart vote with their Akaike weights; the spread between them is taken to stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from autofocus.model import FocusCurves, Measurement, Objective
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Positions in the order in which they tell most per second, and the 1 σ error of the optimum (steps) now and after."""
+    """Positions, the most telling first, and the 1 σ error of the optimum (steps) now and after them."""
 
     positions: tuple[float, ...]
     uncertainty_now: float
@@ -34,7 +34,7 @@ class Design:
 
 @dataclass(frozen=True, eq=False)
 class _Vote:
-    """One model: u (k,), its cov (k, k) as it shrinks, and each candidate's jacobian (c, 2, k) and noise⁻¹ (c, 2, 2)."""
+    """One model: u (k,), the shrinking cov (k, k), and each candidate's jacobian (c, 2, k) and noise⁻¹ (c, 2, 2)."""
 
     weight: float
     gradient: Array
@@ -117,7 +117,9 @@ def _votes(fitted: Fitted, merit: Merit, positions: Array) -> tuple[list[_Vote],
     x = np.clip((positions - series.middle) / series.scale, ensemble.x[0], ensemble.x[-1])
     places = peak(ensemble.x, merit(ensemble.curves))
     votes = []
-    for weight, solution, varied, place in zip(ensemble.weights, ensemble.solutions, ensemble.varied, places, strict=True):
+    for weight, solution, varied, place in zip(
+        ensemble.weights, ensemble.solutions, ensemble.varied, places, strict=True
+    ):
         moved = peak(ensemble.x, merit(varied)) - place
         size = len(moved) // 2
         up, down = moved[:size], moved[size:]
@@ -139,7 +141,9 @@ def _at(ensemble: Ensemble, solution: Solution, varied: Array, x: Array) -> tupl
 def _precision(series: Series, solution: Solution, at: Array, x: Array) -> Array:
     """Inverse covariance (c, 2, 2) of a frame at ``x``, with the typical measuring error of the run."""
     typical = np.array([_typical_error(series, channel) for channel in (0, 1)])
-    more, less = (solution.candidate.curves(solution.theta[None], x, 1.0 + sign * SEEING_STEP, 0.0)[0] for sign in (1, -1))
+    more, less = (
+        solution.candidate.curves(solution.theta[None], x, 1.0 + sign * SEEING_STEP, 0.0)[0] for sign in (1, -1)
+    )
     own = typical**2 + misfit(at[:, [WIDTH]] / solution.look.reference[:, WIDTH].min()) ** 2
     modelled = np.broadcast_to(series.has.any(axis=0), own.shape)
     gradient = np.where(modelled, (more - less) / (2.0 * SEEING_STEP * at), 0.0)
@@ -148,5 +152,5 @@ def _precision(series: Series, solution: Solution, at: Array, x: Array) -> Array
 
 
 def _typical_error(series: Series, channel: int) -> float:
-    rows = series.has[:, channel].astype(bool)
+    rows = series.has[:, channel]
     return float(np.median(series.errors[rows, channel] / np.abs(series.values[rows, channel]))) if rows.any() else 0.0

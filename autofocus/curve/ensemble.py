@@ -23,8 +23,9 @@ Merit = Callable[[Array], Array]
 class Ensemble:
     """Models within `AICC_WITHIN` of the best, with Akaike weights.
 
-    ``x`` (nodes,) scaled positions, dense about the optima; ``curves`` (models, nodes, 2) each model's own; ``varied`` for
-    each model its curves (2k, nodes, 2) one standard deviation along each axis of its covariance, both ways.
+    ``x`` (nodes,) scaled positions, dense about the optima; ``curves`` (models, nodes, 2) each model's own;
+    ``varied`` for each model its curves (2k, nodes, 2) one standard deviation along each axis of its covariance,
+    both ways.
     """
 
     solutions: tuple[Solution, ...]
@@ -45,19 +46,24 @@ class Ensemble:
     def optimum(self, merit: Merit) -> tuple[float, float]:
         """Scaled position where ``merit`` is largest, averaged over the models, and its standard deviation.
 
-        The variance is that within the models (each axis of the covariance moved one standard deviation both ways: the
-        delta method without its linearity) plus that between them.
+        The variance is that within the models (each axis of the covariance moved one standard deviation both ways:
+        the delta method without its linearity) plus that between them.
         """
         places = peak(self.x, merit(self.curves))
         inner = np.array(
-            [0.5 * np.sum((peak(self.x, merit(varied)) - place) ** 2) for varied, place in zip(self.varied, places, strict=True)]
+            [
+                0.5 * np.sum((peak(self.x, merit(varied)) - place) ** 2)
+                for varied, place in zip(self.varied, places, strict=True)
+            ]
         )
         middle = float(self.weights @ places)
         return middle, float(np.sqrt(self.weights @ (inner + (places - middle) ** 2)))
 
     def spread(self) -> Array:
         """Standard deviation (nodes, 2) of the mean curves."""
-        inner = np.stack([0.5 * np.sum((varied - own) ** 2, axis=0) for varied, own in zip(self.varied, self.curves, strict=True)])
+        inner = np.stack(
+            [0.5 * np.sum((varied - own) ** 2, axis=0) for varied, own in zip(self.varied, self.curves, strict=True)]
+        )
         between = (self.curves - self.mean()) ** 2
         return np.asarray(np.sqrt(np.einsum("m,mgc->gc", self.weights, inner + between)))
 

@@ -18,6 +18,7 @@ from autofocus.model import NAN, BestFocus, CurveFit, FocusCurves, Measurement, 
 LEAST_PLACES = 4
 EACH_SIDE = 2
 LINE_POINTS = 81
+CHANNELS: tuple[tuple[Metric, int], ...] = (("fwhm", WIDTH), ("nsig", LIGHT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def fit_focus(
     Returns
     -------
     FocusCurves
-        Curves are None where fewer than four positions were measured; ``warnings`` say why. Never raises on poor data.
+        Curves are None where fewer than four positions were measured; ``warnings`` say why. Never raises on poor
+        data.
     """
     fitted = fit_models(measurements)
     if isinstance(fitted, FocusCurves):
@@ -70,11 +72,7 @@ def fit_focus(
     series, ensemble = fitted.series, fitted.ensemble
     modelled = modelled_channels(ensemble)
     decision, warnings = decide_by(objective, measurements, series, modelled, science_exposure_s, min_nsig_fraction)
-    curves = {
-        metric: _curve(fitted, metric, channel)
-        for metric, channel in (("fwhm", WIDTH), ("nsig", LIGHT))
-        if modelled[channel]
-    }
+    curves = {metric: _curve(fitted, metric, channel) for metric, channel in CHANNELS if modelled[channel]}
     best = _best(fitted, decision)
     return FocusCurves(
         fwhm=curves.get("fwhm"),
@@ -117,8 +115,8 @@ def modelled_channels(ensemble: Ensemble) -> tuple[bool, bool]:
 def predict(curves: FocusCurves, position: float) -> Prediction:
     """What a frame at ``position`` should show, from the curves alone; NaN for a curve that is missing.
 
-    The errors hold the error of the curve, and the scatter of seeing and transparency; a frame's own measuring error is to
-    be added in quadrature.
+    The errors hold the error of the curve, and the scatter of seeing and transparency; a frame's own measuring
+    error is to be added in quadrature.
     """
     numbers: list[float] = []
     for curve in (curves.fwhm, curves.nsig):
@@ -127,7 +125,10 @@ def predict(curves: FocusCurves, position: float) -> Prediction:
             continue
         places, of_curve, of_frame = (np.array(column) for column in zip(*curve.band, strict=True))
         value = np.interp(position, places, [value for _, value in curve.line])
-        numbers += [float(value), float(np.hypot(np.interp(position, places, of_curve), np.interp(position, places, of_frame)))]
+        numbers += [
+            float(value),
+            float(np.hypot(np.interp(position, places, of_curve), np.interp(position, places, of_frame))),
+        ]
     return Prediction(*numbers)
 
 
@@ -172,7 +173,8 @@ def _curve(fitted: Fitted, metric: Metric, channel: int) -> CurveFit:
         },
         line=tuple(zip(steps, (float(v) for v in value * unit), strict=True)),
         band=tuple(
-            (step, float(a), float(b)) for step, a, b in zip(steps, of_curve * unit, of_frame * value * unit, strict=True)
+            (step, float(a), float(b))
+            for step, a, b in zip(steps, of_curve * unit, of_frame * value * unit, strict=True)
         ),
         bracketed=bracketed(position, sampled),
     )
@@ -215,7 +217,11 @@ def _losses(fitted: Fitted, decision: Decision, curves: dict[Metric, CurveFit], 
     columns = (mean[:, WIDTH], mean[:, LIGHT], ratio)
     at = {name: (place - fitted.series.middle) / fitted.series.scale for name, place in places.items()}
     values = {
-        name: (float(np.interp(there, x, columns[0])), float(np.interp(there, x, columns[1])), float(np.interp(there, x, columns[2])))
+        name: (
+            float(np.interp(there, x, columns[0])),
+            float(np.interp(there, x, columns[1])),
+            float(np.interp(there, x, columns[2])),
+        )
         for name, there in at.items()
     }
     return describe_losses(decision, places, values)
@@ -226,7 +232,9 @@ def _cautions(measurements: Sequence[Measurement], fitted: Fitted, best: BestFoc
     unsettled = sum(1 for index in fitted.series.index if not np.isnan(measurements[index].nsig))
     unsettled -= int(fitted.series.has[:, LIGHT].sum())
     if unsettled > 0:
-        cautions.append(f"{unsettled} frame(s) give their width alone: guiding, clouds or the window spoiled their signal")
+        cautions.append(
+            f"{unsettled} frame(s) give their width alone: guiding, clouds or the window spoiled their signal"
+        )
     if not best.bracketed:
-        cautions.append(f"fewer than {EACH_SIDE} positions lie beyond the best focus on one side: it is not bracketed")
+        cautions.append(f"fewer than {EACH_SIDE} positions lie beyond the best focus on one side: not bracketed")
     return tuple(cautions)

@@ -48,7 +48,7 @@ def skew_hyperbola(theta: Array, x: Array, seeing: Array | float = 1.0) -> Array
     Returns
     -------
     array, shape (batch, points)
-        Positive everywhere, since \\|tanh q\\| < 1.
+        Positive everywhere, since tanh q lies between -1 and 1.
     """
     tilt = np.exp(theta[:, 2:3]) * np.tanh(theta[:, 3:4])
     return np.asarray(hyperbola(theta[:, :3], x, seeing) + tilt * (x - theta[:, 0:1]))
@@ -65,10 +65,10 @@ def hyperbola_starts(x: Array, width: Array) -> Array:
         square, linear, _ = np.polyfit(x, width**2, 2, w=1.0 / width**2)
         if square > 0:
             centers.insert(0, float(np.clip(-linear / (2 * square), -2.5, 2.5)))
-    rows = []
+    rows: list[list[float]] = []
     for center in centers:
         lever = np.maximum(np.abs(x - center), 0.05)
         rises = np.sqrt(np.maximum(width**2 - floor**2, 0.0)) / lever
         slope = max(float(np.median(rises[lever >= np.median(lever)])), 0.1 * floor)
-        rows.extend([center, np.log(floor * shrink), np.log(slope)] for shrink in (1.0, 0.8))
+        rows.extend([center, float(np.log(floor * shrink)), float(np.log(slope))] for shrink in (1.0, 0.8))
     return np.array(rows)

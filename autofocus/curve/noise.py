@@ -5,12 +5,12 @@ Relative deviations of (FWHM, NSIG) of a frame have the covariance
     diag(e_F² + w² + m_F², e_N² + t² + m_N²) + s² g gᵀ
 
 with the frame's own measuring errors e; the scatter s of the seeing, which acts through g = d ln(FWHM, NSIG) / d ln
-seeing (near 1 for the width at focus, nothing far out); the scatter t of the transparency, in NSIG alone; the scatter w of
-the width that no error explains; miscentring, which takes light where the slit is narrow for the blur; and a
-misfit m that grows with defocus, because no model of ours follows a doughnut far out to a per cent.
+seeing (near 1 for the width at focus, nothing far out); the scatter t of the transparency, in NSIG alone; the
+scatter w of the width that no error explains; miscentring, which takes light where the slit is narrow for the blur;
+and a misfit m that grows with defocus, because no model of ours follows a doughnut far out to a per cent.
 
-s, t and w are unknown. They are weighed on a small grid by their restricted likelihood (Patterson & Thompson 1971) times wide log-normal
-priors, so that few frames do not make us believe in too small a noise.
+s, t and w are unknown. They are weighed on a small grid by their restricted likelihood (Patterson & Thompson 1971)
+times wide log-normal priors, so that few frames do not make us believe in too small a noise.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autofocus.curve.hyperbola import Array
 
@@ -37,13 +38,13 @@ MISCENTRING_HALF_WIDTHS = 0.15
 class FrameNoise:
     """What the covariance of each frame is made of, at one set of curves: arrays of shape (n, 2).
 
-    ``own`` are variances known beforehand, ``seeing`` the derivative g, ``has`` which channels a frame brings, ``temper``
-    (n,) the robust weight that divides a frame's information.
+    ``own`` are variances known beforehand, ``seeing`` the derivative g, ``has`` which channels a frame brings,
+    ``temper`` (n,) the robust weight that divides a frame's information.
     """
 
     own: Array
     seeing: Array
-    has: Array
+    has: NDArray[np.bool_]
     temper: Array
 
     def covariance(self, scatter: Array) -> Array:

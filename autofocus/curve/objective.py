@@ -34,9 +34,9 @@ class Decision:
     def merit(self, curves: Array) -> Array:
         """What is maximised, (batch, nodes), of scaled curves (batch, nodes, 2).
 
-        ``snr``: S / √(S + B), with S = NSIG × exposure × gain electrons in a column and B the background variance of
-        a pixel times an extraction width of 2 FWHM. ``nsig``: the light. ``fwhm``: 1 / FWHM, falling steeply where the light
-        is less than ``min_nsig_fraction`` of its peak.
+        ``snr``: S / √(S + B), with S = NSIG × exposure × gain electrons in a column and B the background variance
+        of a pixel times an extraction width of 2 FWHM. ``nsig``: the light. ``fwhm``: 1 / FWHM, falling steeply
+        where the light is less than ``min_nsig_fraction`` of its peak.
         """
         width, light = curves[..., WIDTH] * self.unit[WIDTH], np.maximum(curves[..., LIGHT], 1e-9) * self.unit[LIGHT]
         if self.objective == "nsig":
@@ -87,9 +87,9 @@ def _photons(
 ) -> tuple[float, float, float] | None:
     """Exposure, gain and background variance (e-² per pixel) for the science exposure; None where unknown.
 
-    The share of sky and of read noise in the measured background noise is not known: all of it is taken to be sky, which grows
-    with the exposure, except what exceeds the photon noise of the whole background level: that must be read noise,
-    which does not.
+    The share of sky and of read noise in the measured background noise is not known: all of it is taken to be sky,
+    which grows with the exposure, except what exceeds the photon noise of the whole background level: that must be
+    read noise, which does not.
     """
     if objective != "snr":
         return None

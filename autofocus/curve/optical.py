@@ -66,7 +66,7 @@ def half_width(extent: Array, sigma: Array, shares: Array) -> Array:
         y, previous = np.where((step >= low) & (step <= high), step, 0.5 * (low + high)), y
         if np.all(np.abs(y - previous) <= CONVERGED * y):
             break
-    return y
+    return np.asarray(y)
 
 
 def _sum(weights: Array, terms: Array) -> Array:
@@ -79,9 +79,9 @@ def optical(theta: Array, x: Array, seeing: Array | float = 1.0, jitter: Array |
     Parameters
     ----------
     theta : array, shape (batch, 7) or (batch, 8)
-        Focus of the width, ln seeing σ across the slit, ln of the semi-axis per unit of position, focus of the light,
-        ln brightness, ln half-width of the slit, ln of the ratio of the spectrograph's own blur to the seeing, and the
-        centring offset in half-widths.
+        Focus of the width, ln seeing σ across the slit, ln of the semi-axis per unit of position, focus of the
+        light, ln brightness, ln half-width of the slit, ln of the ratio of the spectrograph's own blur to the
+        seeing, and the centring offset in half-widths.
     x, seeing, jitter :
         As for `autofocus.curve.throughput.throughput`.
 
@@ -98,7 +98,7 @@ def optical(theta: Array, x: Array, seeing: Array | float = 1.0, jitter: Array |
     offset = ((theta[:, 7:8] if theta.shape[1] > 7 else 0.0) + jitter) * half
     places = (spread * np.abs(x - light_focus))[..., None] * PLACES
     shares = SHARES * passed(across[..., None], np.asarray(offset)[..., None] + places, half[..., None])
-    pairs = shares[..., :PAIRS] + shares[..., :-PAIRS - 1:-1]
+    pairs = shares[..., :PAIRS] + shares[..., : -PAIRS - 1 : -1]
     width = 2.0 * half_width(spread * np.abs(x - width_focus), along, pairs)
     return width, np.asarray(np.exp(theta[:, 4:5]) * pairs.sum(axis=-1))
 
@@ -113,6 +113,14 @@ def optical_starts(x: Array, width: Array, light_x: Array, light: Array, *, offs
             for ratio in (0.6, 1.2, 2.5):
                 half = ratio * sigma
                 peak = float(passed(np.array(sigma), 0.0, half))
-                row = [center, np.log(0.9 * sigma), slope - np.log(1.8), light_center, np.log(top / peak), np.log(half), -0.7]
+                row = [
+                    center,
+                    np.log(0.9 * sigma),
+                    slope - np.log(1.8),
+                    light_center,
+                    np.log(top / peak),
+                    np.log(half),
+                    -0.7,
+                ]
                 rows.append([*row, 0.7] if offset else row)
     return np.array(rows)

@@ -24,11 +24,14 @@ def sigmas_off(solution: Solution) -> Array:
     """How many standard deviations each frame (n, 2) lies from what the other frames predict.
 
     The deviation is that from the fit without the frame, and its variance includes that fit's own: so a lone frame
-    in focus, which the others cannot predict, is never far off. The scatters are held above those of the best night, so that a perfect
-    curve does not turn a good frame into an outlier, and below those of a poor one, so that two clouds do not excuse each other.
+    in focus, which the others cannot predict, is never far off. The scatters are held above those of the best
+    night, so that a perfect curve does not turn a good frame into an outlier, and below those of a poor one, so
+    that two clouds do not excuse each other.
     """
     scatter = np.clip(solution.scatter, SCATTER_FLOOR, SCATTER_CEILING)[None]
-    plain = FrameNoise(solution.frames.own, solution.frames.seeing, solution.frames.has, np.ones(len(solution.look.residual)))
+    plain = FrameNoise(
+        solution.frames.own, solution.frames.seeing, solution.frames.has, np.ones(len(solution.look.residual))
+    )
     covariance = plain.covariance(scatter)[0]
     tempered = covariance / solution.frames.temper[:, None, None]
     information = np.diag(1.0 / solution.candidate.sd**2)

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autofocus.curve.hyperbola import Array
 from autofocus.model import Flag, Measurement
+
+Mask = NDArray[np.bool_]
 
 WIDTH, LIGHT = 0, 1
 LIGHT_SPOILED = frozenset({Flag.GUIDING_UNSETTLED, Flag.GUIDING_LOST, Flag.CLOUDED})
@@ -20,9 +23,9 @@ LEAST_WINDOW_FRACTION = 0.2
 class Series:
     """One run: channel 0 is FWHM, channel 1 NSIG / window_fraction.
 
-    ``index`` (n,) points back into the measurements; ``x`` (n,) is (position - middle) / scale, between -1 and
-    1; ``values`` and ``errors`` (n, 2) are in units of ``unit`` (px, ADU/s), 1 where ``has`` (n, 2) is false. ``errors_known``
-    says for each channel whether the frames brought their own errors.
+    ``index`` (n,) points back into the measurements; ``x`` (n,) is (position - middle) / scale, between -1 and 1;
+    ``values`` and ``errors`` (n, 2) are in units of ``unit`` (px, ADU/s), 1 where ``has`` (n, 2) is false.
+    ``errors_known`` says for each channel whether the frames brought their own errors.
     """
 
     index: Array
@@ -30,7 +33,7 @@ class Series:
     x: Array
     values: Array
     errors: Array
-    has: Array
+    has: Mask
     middle: float
     scale: float
     unit: tuple[float, float]
@@ -47,7 +50,7 @@ class Series:
 
     def places(self, channel: int) -> int:
         """Number of distinct positions of one channel."""
-        return int(np.unique(self.position[self.has[:, channel].astype(bool)]).size)
+        return int(np.unique(self.position[self.has[:, channel]]).size)
 
     def to_position(self, x: float) -> float:
         """Steps, from a scaled position."""
@@ -117,7 +120,7 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
     )
 
 
-def _fill_errors(raw: Array, error: Array, has: Array) -> Array:
+def _fill_errors(raw: Array, error: Array, has: Mask) -> Array:
     """Give a frame that brings no error the median relative error of the others (0 when none brings one)."""
     filled = error.copy()
     for channel in (WIDTH, LIGHT):

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 from autofocus.curve.candidates import Candidate
 from autofocus.curve.hyperbola import Array
 from autofocus.curve.noise import MISCENTRING_HALF_WIDTHS, FrameNoise, misfit, scatter_grid, whitener
-from autofocus.curve.series import LIGHT, WIDTH, Series
+from autofocus.curve.series import WIDTH, Series
 
 STUDENT = 6.0
 ROUNDS = 3
@@ -20,8 +20,10 @@ SEEING_STEP = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """The curves at the frames about one set of parameters: ``reference`` (n, 2) and, relative to it, the derivative by ln
-    seeing, the mean loss by miscentring (n, 2), the residual (n, 2) and the jacobian (n, 2, k); 0 where a channel is missing.
+    """The curves at the frames about one set of parameters.
+
+    ``reference`` (n, 2) the curves; relative to it the derivative by ln seeing, the mean loss by miscentring and the
+    residual, each (n, 2), and the jacobian (n, 2, k); 0 where a channel is missing.
     """
 
     reference: Array
@@ -157,7 +159,7 @@ def _weigh(
     log_weight = log_prior - 0.5 * (misfit_ + log_determinant + np.linalg.slogdet(information)[1])
     weights = np.exp(log_weight - log_weight.max())
     deviance = squares + log_determinant + from_prior - 2.0 * log_prior
-    return weights / weights.sum(), shifts, inverse, deviance
+    return np.asarray(weights / weights.sum()), np.asarray(shifts), np.asarray(inverse), np.asarray(deviance)
 
 
 def _aicc(deviance: float, values: int, free: float) -> float:

@@ -1,8 +1,8 @@
 """A spectrograph's focus curves by brute force, sharing nothing with autofocus.curve.
 
-An image of the star on a fine grid: an evenly lit annulus, squeezed to the ellipse that defocus and astigmatism make of it,
-convolved with Moffat seeing by FFT. The slit keeps some columns of it; the rows, blurred by the spectrograph,
-are the profile, whose width is read off at half maximum.
+An image of the star on a fine grid: an evenly lit annulus, squeezed to the ellipse that defocus and astigmatism
+make of it, convolved with Moffat seeing by FFT. The slit keeps some columns of it; the rows, blurred by the
+spectrograph, are the profile, whose width is read off at half maximum.
 """
 
 from __future__ import annotations
