@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from autofocus.devices.channel import Answer
 
-_ATTEMPTS = 3
 # The most a pixel can take: in JSON, three planes of "-2147483648, " in brackets.
 _BYTES_PER_PIXEL = 48
 _ENVELOPE_BYTES = 1 << 16
@@ -39,7 +38,7 @@ class Download:
             raise self._unusable(f"claims images of {width} x {height} pixels")
         clock = self._door.clock
         end = clock.monotonic() + self._within_s
-        for left in range(_ATTEMPTS - 1, -1, -1):
+        for left in range(self._door.deadlines.repeats, -1, -1):
             try:
                 answer = self._door.image(max(end - clock.monotonic(), 0.1), self._limit(width, height))
                 return self._checked(self._decoded(answer), width, height)
