@@ -20,8 +20,8 @@ from autofocus.measure.profile import Samples
 Doubles = NDArray[np.float64]
 Kind = Literal["moffat", "rippled", "disc"]
 
-WING_PRIOR = (0.25, 0.25)
-WING_MOST = 0.75
+WING_PRIOR = (0.15, 0.35)
+WING_LEAST, WING_MOST = -0.5, 0.75
 HALO_PRIOR = 0.05
 RIPPLE_PRIOR = 0.05
 STRIP_PRIOR = 0.5
@@ -202,7 +202,7 @@ def _bounded(model: Model, p: Doubles, reach: float) -> Doubles:
     n = model.linear
     p[n] = np.clip(p[n], -0.6 * reach, 0.6 * reach)
     p[n + 1] = np.clip(p[n + 1], np.log(0.3), np.log(2.0 * reach))
-    p[n + 2] = np.clip(p[n + 2], 0.0, WING_MOST)
+    p[n + 2] = np.clip(p[n + 2], WING_LEAST, WING_MOST)
     if model.kind == "disc":
         p[n + 3] = np.clip(p[n + 3], np.log(0.5), np.log(reach))
     return p

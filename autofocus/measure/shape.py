@@ -23,18 +23,25 @@ _COARSE = np.polynomial.legendre.leggauss(3)
 def moffat(distance: Doubles, width: float, wing: float) -> Doubles:
     """A Moffat profile of height 1 and full width at half maximum ``width``.
 
-    ``wing`` is 1/β: 0 is the Gaussian, 0.2 to 0.4 is seeing, 1 the Lorentzian (Moffat 1969, A&A 3, 455).
+    ``wing`` is 1/β: 0 is the Gaussian, 0.2 to 0.4 is seeing, 1 the Lorentzian (Moffat 1969, A&A 3, 455). Below 0 the
+    same formula ends at a finite distance: flatter than a Gaussian, so that the Gaussian is no border of the family.
     """
     square = np.square(2.0 / width * distance)
-    if wing < 1e-3:
+    if abs(wing) < 1e-3:
         return np.asarray(np.exp(-np.log(2.0) * square))
+    if wing < 0:
+        return np.asarray(np.maximum(1.0 + (2.0**wing - 1.0) * square, 0.0) ** (-1.0 / wing))
     return np.asarray(np.exp(np.log1p((2.0**wing - 1.0) * square) * (-1.0 / wing)))
 
 
 def moffat_area(width: float, wing: float) -> float:
     """Integral of `moffat` over all distances."""
-    if wing < 1e-3:
+    if abs(wing) < 1e-3:
         return float(width * np.sqrt(np.pi / np.log(2.0)) / 2.0)
+    if wing < 0:
+        power = -1.0 / wing
+        ratio = np.exp(gammaln(power + 1.0) - gammaln(power + 1.5))
+        return float(0.5 * width / np.sqrt(1.0 - 2.0**wing) * np.sqrt(np.pi) * ratio)
     beta = 1.0 / wing
     return float(0.5 * width / np.sqrt(2.0**wing - 1.0) * np.sqrt(np.pi) * np.exp(gammaln(beta - 0.5) - gammaln(beta)))
 

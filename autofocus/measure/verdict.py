@@ -18,9 +18,9 @@ ASPECT_OF_A_LINE = 0.5
 SHORT_SIDE = 3.0
 COMPARABLE = 0.1
 SURE = 20.0
-# A pixel of noise sigma holds at most 5 e-/ADU x sigma^2 ADU of light: a trace is at least 2 % of that. Lamps and
-# flats are uneven by as much.
-CONTRAST = 0.02 * 5.0
+LEAST_SPREAD = 0.1
+MOST_GAIN = 5.0  # e-/ADU
+CONTRAST = 0.02  # lamps and flats are uneven by as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +75,29 @@ class Look:
 
 def _continuous(votes: Votes, ridges: list[Ridge], dips: list[Ridge]) -> tuple[list[Ridge], int]:
     """The ridges that could be stars, brightest first, and how many come near the brightest."""
-    noise = _pixel_noise(votes)
+    least = CONTRAST * _most_lamp_light(votes)
     lit = []
     for ridge in ridges:
         trace = survey(votes, ridge)
         height = trace.brightness / max(trace.width_px, 1.0)
-        if is_continuous(trace) and _is_above_structure(ridge, ridges, dips) and height > CONTRAST * noise**2:
+        if is_continuous(trace) and _is_above_structure(ridge, ridges, dips) and height > least:
             lit.append((trace.brightness, ridge))
     lit.sort(key=lambda pair: -pair[0])
     comparable = sum(brightness > COMPARABLE * lit[0][0] for brightness, _ in lit)
     return [ridge for _, ridge in lit], comparable
 
 
-def _pixel_noise(votes: Votes) -> float:
-    """Noise of one pixel, ADU, from the differences of neighbours across the dispersion."""
+def _most_lamp_light(votes: Votes) -> float:
+    """The most light, ADU per pixel, that can lie evenly over the frame: a lamp, or a bright sky.
+
+    Two bounds, and the lesser counts: photons are at most 5 e-/ADU times the variance of a pixel, and the darkest parts
+    (overscan, beyond the ends of the slit, one end of the spectrum) lie below the middle by less than it.
+    """
     every = max(1, votes.across // 64)
-    steps = votes.residuals[1::every] - votes.residuals[:-1:every]
-    return float(1.4826 * np.median(np.abs(steps)) / np.sqrt(2.0))
+    noise = 1.4826 * float(np.median(np.abs(votes.residuals[1::every] - votes.residuals[:-1:every]))) / np.sqrt(2.0)
+    pixels = votes.residuals[::every] + votes.level
+    dark, middle = np.percentile(pixels, [2.0, 50.0])
+    return max(min(MOST_GAIN * noise**2, float(middle - dark) - 2.5 * noise), 0.0)
 
 
 def _is_above_structure(ridge: Ridge, ridges: list[Ridge], dips: list[Ridge]) -> bool:
@@ -125,13 +131,18 @@ def _score_at_best(axis: Axis, frame: Frame) -> float:
 
 
 def is_continuous(trace: Trace) -> bool:
-    """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment."""
+    """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment.
+
+    Without the sixth of the parts that shows most, the rest must still show it, with a tenth of the light.
+    """
     if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
         return False
     sigmas = np.sort(trace.flux / trace.flux_err)
-    rest = sigmas[: -sigmas.size // 6]
-    total = float(rest.sum() / np.sqrt(rest.size))
-    return total > 5.0 and float(np.median(sigmas)) > 0.5
+    most = sigmas.size // 6
+    rest = float(sigmas[:-most].sum() / np.sqrt(sigmas.size - most))
+    light = np.sort(trace.flux)
+    spread = float(light[:-most].sum()) > LEAST_SPREAD * float(light.sum())
+    return rest > 5.0 and float(np.median(sigmas)) > 0.5 and spread
 
 
 def _apart(traces: list[Trace]) -> list[Trace]:
