@@ -21,7 +21,9 @@ def _columns(value: Any) -> Any:
         if not (colon and first.strip().isdigit() and last.strip().isdigit()):
             raise ValueError("give columns as A:B, two whole numbers, for example 1500:1600")
         return (int(first), int(last))
-    return tuple(value) if isinstance(value, list) else value  # strict reading wants a tuple once a validator has run
+    if isinstance(value, list | tuple):
+        return tuple(value)  # strict reading wants a tuple once a validator has run
+    raise ValueError("give columns as A:B, two whole numbers, for example 1500:1600")
 
 
 def _address(value: str) -> str:

@@ -18,9 +18,8 @@ from autofocus.settings import MeasureSettings, Settings
 if TYPE_CHECKING:
     from autofocus.devices.camera import AlpacaCamera
     from autofocus.devices.focuser import AlpacaFocuser
-    from autofocus.frames.naming import NamedPositions
-    from autofocus.measure.spectrum import Reading
-    from autofocus.model import Frame, Measurement
+    from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile
+    from autofocus.model import Measurement
     from autofocus.ports import Clock, Guider
     from autofocus.session.engine import Ending
     from autofocus.session.journal import Journal
@@ -76,45 +75,27 @@ def guider(settings: Settings, clock: Clock) -> Guider | None:
     return None
 
 
-def measure_file(path: Path, settings: MeasureSettings, names: NamedPositions) -> tuple[Frame, Reading]:
-    """Read and measure one file, its position judged among the names learned; `FrameError` if it is not a frame."""
-    from autofocus.frames.fits import read_frame
-    from autofocus.measure.spectrum import measure_spectrum
+def measurer(settings: MeasureSettings, position_pattern: str | None) -> FileMeasurer:
+    """What turns files into numbers, one by one."""
+    from autofocus.frames.measuring import FileMeasurer
 
-    try:
-        frame = read_frame(path, name_position=names.position(path.name), names_known=True)
-        return frame, measure_spectrum(frame, settings)
-    except MemoryError as error:
-        raise FrameError(f"{path.name}: too large for the memory of this machine") from error
+    return FileMeasurer(settings, position_pattern=position_pattern)
 
 
-def measure_all(
-    paths: Sequence[Path], settings: MeasureSettings, pattern: str | None
-) -> Iterator[Measurement | FrameError]:
+def measure_files(
+    paths: Sequence[Path], settings: MeasureSettings, position_pattern: str | None
+) -> Iterator[MeasuredFile | UnreadableFile]:
     """Measure files in their order; with ``half_window_px: auto`` one window, of the widest frame, serves them all."""
-    from autofocus.frames.naming import NamedPositions
+    from autofocus.frames.measuring import MeasuredFile, measure_arrivals
+    from autofocus.frames.pending import Arrival
 
-    names = NamedPositions(pattern)
-    names.learn(path.name for path in paths)
+    arrivals = [Arrival(path) for path in paths]
+    measure = measurer(settings, position_pattern)
     if settings.half_window_px == "auto":
-        settings = settings.model_copy(update={"half_window_px": _common_half_window(paths, settings, names)})
-    for path in paths:
-        try:
-            yield measure_file(path, settings, names)[1].measurement
-        except FrameError as fault:
-            yield fault
-
-
-def _common_half_window(paths: Sequence[Path], settings: MeasureSettings, names: NamedPositions) -> int:
-    from autofocus.measure.signal import auto_half_window
-
-    widths = []
-    for path in paths:
-        try:
-            widths.append(measure_file(path, settings, names)[1].measurement.fwhm_px)
-        except FrameError:
-            continue
-    return auto_half_window(max((width for width in widths if width > 0), default=math.nan))
+        first = [one for one in measure_arrivals(arrivals, measure) if isinstance(one, MeasuredFile)]
+        widths = [one.measurement.fwhm_px for one in first if one.measurement.fwhm_px > 0]
+        measure = measure.widened(max(widths, default=math.nan)) or measure
+    yield from measure_arrivals(arrivals, measure)
 
 
 @contextmanager
@@ -158,19 +139,20 @@ def bench_server(
 
 
 def recorded_series(
-    paths: Sequence[Path], settings: Settings, pattern: str | None, csv_columns: str | None
-) -> tuple[list[Measurement], list[FrameError]]:
-    """The measurements of recorded series, and the files that could not be read.
+    paths: Sequence[Path], settings: Settings, position_pattern: str | None, csv_columns: str | None
+) -> tuple[list[Measurement], list[str]]:
+    """The measurements of recorded series, and a sentence for each file that could not be read.
 
     A path is a frame, a folder of frames, a session folder, a CSV or a N.I.N.A. report.
     """
+    from autofocus.frames.measuring import UnreadableFile
     from autofocus.frames.naming import is_frame_name
     from autofocus.frames.tables import parse_csv_columns, read_series
     from autofocus.session.journal import EVENTS, read_measurements
 
     mapping = parse_csv_columns(csv_columns) if csv_columns else None
     taken: list[Measurement] = []
-    unreadable: list[FrameError] = []
+    unreadable: list[str] = []
     frames: list[Path] = []
     for path in paths:
         try:
@@ -183,12 +165,12 @@ def recorded_series(
             else:
                 taken += read_series(path, mapping)
         except FrameError as fault:
-            unreadable.append(fault)
-    for outcome in measure_all(frames, settings.measure, pattern):
-        if isinstance(outcome, FrameError):
-            unreadable.append(outcome)
+            unreadable.append(fault.message)
+    for one in measure_files(frames, settings.measure, position_pattern):
+        if isinstance(one, UnreadableFile):
+            unreadable.append(f"{one.file}: {one.error}")
         else:
-            taken.append(outcome)
+            taken.append(one.measurement)
     return taken, unreadable
 
 
@@ -207,12 +189,12 @@ def _frames_in(folder: Path) -> list[Path]:
 
 def replayed(folder: Path, *, remeasure: bool) -> dict[str, Any]:
     """The result object of a recorded session that was led through the search again."""
-    from autofocus.frames.naming import NamedPositions
     from autofocus.search.plan import focus as begin
     from autofocus.session.replay import read_recording, remeasured, replay
 
     recording = read_recording(folder)
     if remeasure:
         settings = MeasureSettings.model_validate(recording.started.settings.get("measure", {}))
-        recording = remeasured(recording, lambda path: measure_file(path, settings, NamedPositions())[1].measurement)
+        anew = measurer(settings, None)
+        recording = remeasured(recording, lambda path: anew(path).measurement)
     return replay(recording, begin=begin)

@@ -98,7 +98,12 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def print_line(text: str) -> None:
+    """One line on stdout, at once: whoever reads a pipe waits for it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on a line of stdout, at once; plain ASCII, so that no code page can spoil it."""
-    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    print_line(json.dumps(value, allow_nan=False))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json
+from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, print_line
 from autofocus.cli.keys import keys
 from autofocus.cli.stopping import stopping
 from autofocus.errors import FrameError, SettingsError
@@ -17,9 +18,7 @@ from autofocus.scopefile import load
 from autofocus.settings import Settings
 
 if TYPE_CHECKING:
-    from autofocus.frames.naming import NamedPositions
-    from autofocus.frames.pending import Arrival
-    from autofocus.model import Frame, Measurement
+    from autofocus.frames.measuring import MeasuredFile, UnreadableFile
     from autofocus.session.watch import Companion
 
 Columns = Annotated[
@@ -73,14 +72,8 @@ def measure(
     settings = measure_settings(config, overrides, columns, half_window, plate_scale)
     from autofocus import wiring
 
-    read = 0
-    for path, taken in zip(files, wiring.measure_all(files, settings.measure, position_pattern), strict=True):
-        if isinstance(taken, FrameError):
-            show_fault(path, taken.message, as_json=as_json)
-        else:
-            read += 1
-            show_frame(taken, as_json=as_json)
-    if not read:
+    read = [_show(one, as_json=as_json) for one in wiring.measure_files(files, settings.measure, position_pattern)]
+    if not any(read):
         raise FrameError("none of the files could be read")
 
 
@@ -103,69 +96,49 @@ def watch(
 ) -> None:
     """Measure every new FITS file of a folder, and say where focus is; q, Ctrl-C or SIGTERM ends it."""
     settings = measure_settings(config, overrides, columns, half_window, plate_scale)
+    from autofocus import wiring
     from autofocus.frames.directory import FolderWatch
-    from autofocus.frames.naming import NamedPositions
+    from autofocus.frames.measuring import MeasuredFile, measure_arrivals
     from autofocus.session.watch import Companion
 
+    measurer = wiring.measurer(settings.measure, position_pattern)
+    if not once:
+        measurer.prepare()
     stop = threading.Event()
     watched = FolderWatch(folder, recursive=recursive, polling=polling, existing=existing, once=once, stop=stop)
-    companion = None if as_json else Companion(settings.search.objective, settings.search.tolerance_steps)
-    names = NamedPositions(position_pattern)
+    companion = Companion(settings.search.objective, settings.search.tolerance_steps)
     with stopping(stop.set), keys(lambda key: stop.set() if key in "qQ" else None):
-        for arrival in watched.arrivals():
-            _take(arrival, settings, names, companion)
+        for one in measure_arrivals(watched.arrivals(), measurer):
+            _show(one, as_json=as_json)
+            if isinstance(one, MeasuredFile) and not as_json:
+                _counsel(companion, one)
 
 
-def _take(arrival: Arrival, settings: Settings, names: NamedPositions, companion: Companion | None) -> None:
-    """Measure and show one frame, and what the companion makes of it."""
-    from autofocus import wiring
-
-    if arrival.complaint:
-        show_fault(arrival.path, arrival.complaint, as_json=companion is None)
-        return
-    names.learn([arrival.path.name])
-    try:
-        frame, reading = wiring.measure_file(arrival.path, settings.measure, names)
-    except FrameError as fault:
-        show_fault(arrival.path, fault.message, as_json=companion is None)
-        return
-    show_frame(reading.measurement, as_json=companion is None)
-    if companion is not None:
-        _counsel(companion, frame, reading.measurement)
-
-
-def _counsel(companion: Companion, frame: Frame, measurement: Measurement) -> None:
-    from autofocus.frames.header import first_number
-    from autofocus.frames.naming import star_from_name
-    from autofocus.session.watch import Setup
+def _counsel(companion: Companion, taken: MeasuredFile) -> None:
+    """What the series so far says of focus, below the line of its last frame."""
     from autofocus.views.lines import printable
 
-    gain = first_number(("GAIN",), frame.headers)
-    star = str(frame.headers.get("OBJECT") or "") or star_from_name(frame.name)
-    said = companion.feed(measurement, Setup(star, measurement.exposure_s, gain[1] if gain else None))
-    if said.began:
-        typer.echo(f"  new series: {printable(said.began)}")
-    for line in said.lines:
-        typer.echo(f"  {printable(line)}")
+    companion.withdraw(taken.withdrawn)
+    said = companion.feed(taken.measurement, taken.setup, time.monotonic())
+    began = [f"new series: {said.began}"] if said.began else []
+    for line in (*began, *said.lines):
+        print_line(f"  {printable(line)}")
 
 
-def show_frame(measurement: Measurement, *, as_json: bool) -> None:
-    """One frame: the line, or the object."""
+def _show(taken: MeasuredFile | UnreadableFile, *, as_json: bool) -> bool:
+    """One file as its line or its object; false for one that could not be read."""
+    from autofocus.frames.measuring import UnreadableFile
+    from autofocus.session.records import frame_object
+    from autofocus.views.lines import frame_line, unreadable_line
+
+    if isinstance(taken, UnreadableFile):
+        if as_json:
+            print_json({"file": taken.file, "error": taken.error})
+        else:
+            print_line(unreadable_line(taken.file, taken.error))
+        return False
     if as_json:
-        from autofocus.session.records import frame_object
-
-        print_json(frame_object(measurement))
+        print_json(frame_object(taken.measurement))
     else:
-        from autofocus.views.lines import frame_line
-
-        typer.echo(frame_line(measurement))
-
-
-def show_fault(path: Path, message: str, *, as_json: bool) -> None:
-    """A file that is no frame, or not whole: the watch goes on."""
-    if as_json:
-        print_json({"file": path.name, "error": message.removeprefix(f"{path.name}: ")})
-    else:
-        from autofocus.views.lines import unreadable_line
-
-        typer.echo(unreadable_line(path.name, message))
+        print_line(frame_line(taken.measurement))
+    return True

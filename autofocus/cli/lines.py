@@ -13,6 +13,8 @@ def event_line(event: events.Event, *, verbose: bool = False) -> str | None:
     """An event as one line, or None where it need not be said."""
     match event:
         case events.SessionStarted():
+            if event.start_position is None:
+                return None  # the devices could not be opened: the result says why
             return f"{event.session}: {event.camera}, {event.focuser}, from {event.start_position}"
         case events.SweepPlanned():
             positions = ", ".join(map(str, event.positions))

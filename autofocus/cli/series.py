@@ -42,11 +42,11 @@ def analyze(
 
     taken, unreadable = wiring.recorded_series(paths, settings, position_pattern, csv_columns)
     for fault in unreadable:
-        say(f"autofocus analyze: {fault.message}")
+        say(f"autofocus analyze: {fault}")
     if not taken:
-        raise FrameError(unreadable[0].message if unreadable else "there is nothing to analyze")
+        raise FrameError(unreadable[0] if unreadable else "there is nothing to analyze")
     result = judge(taken, settings.search)
-    made = records.result_object(result, session=_session(paths), warnings=[fault.message for fault in unreadable])
+    made = records.result_object(result, session=_session(paths), warnings=unreadable)
     if as_json:
         print_json(made)
     else:
