@@ -21,6 +21,8 @@ from autofocus.frames.pending import STEADY_S, Arrival, Pending, Signature, fing
 
 LOOK_S = 0.25
 TICK_S = 0.05
+LEAST_REST_S = 1.0
+SLOW_SWEEP_S = 0.1
 SHARE = 400  # a full look at every file rests 400 times as long as it took: a quarter of a percent of a core
 
 
@@ -56,7 +58,7 @@ class FolderWatch:
         self._prints: dict[str, bytes] = {}
         self._owners: dict[bytes, str] = {}
         self._folders: dict[str, int] = {}
-        self._next_sweep_s = 0.0
+        self._next_sweep_s = self._sweep_took_s = 0.0
         self._gone = False
 
     def arrivals(self) -> Iterator[Arrival]:
@@ -99,19 +101,24 @@ class FolderWatch:
             self._gone = False
             notices.renew()
             self._next_sweep_s = 0.0
-        if time.monotonic() >= self._next_sweep_s or (not notices.native and self._changed()):
+        if time.monotonic() >= self._next_sweep_s:
             self._sweep(new=True)
+        elif not notices.native and self._changed():
+            self._sweep(new=True, names_only=self._sweep_took_s > SLOW_SWEEP_S)
 
     def _changed(self) -> bool:
         """Whether a folder got or lost an entry since the last full look."""
         return any(_changed_ns(folder) != before for folder, before in self._folders.items())
 
-    def _sweep(self, *, new: bool) -> None:
-        """Look at every file; with ``new`` what is not known becomes a candidate, else it becomes known."""
+    def _sweep(self, *, new: bool, names_only: bool = False) -> None:
+        """Look at every file; with ``new`` what is not known becomes a candidate, else it becomes known.
+
+        With ``names_only`` files known by name are passed over: a replaced one waits for the next full look.
+        """
         began_s = time.monotonic()
         self._folders = {}
         for entry in self._entries():
-            if not self._wanted(entry.name):
+            if (names_only and entry.path in self._known) or not self._wanted(entry.name):
                 continue
             try:
                 status = entry.stat()
@@ -122,8 +129,9 @@ class FolderWatch:
                 self._known[entry.path] = seen
             elif self._known.get(entry.path) != seen:
                 self._consider(Path(entry.path))
-        took_s = time.monotonic() - began_s
-        self._next_sweep_s = began_s + max(1.0, SHARE * took_s)
+        if not names_only:
+            self._sweep_took_s = time.monotonic() - began_s
+            self._next_sweep_s = began_s + max(LEAST_REST_S, SHARE * self._sweep_took_s)
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
         """Every file of the folder, and of its sub-folders where they are watched too, each folder once."""

@@ -76,6 +76,11 @@ class FileMeasurer:
         measurement = replace(found, temperature_c=temperature, notes=(*found.notes, *frame.notes))
         return MeasuredFile(path, frame, reading, measurement, _setup(frame, path.name), withdrawn)
 
+    def prepare(self) -> None:
+        """Load what measuring and fitting need, so that the first frame does not wait for it."""
+        import autofocus.curve.fit
+        import autofocus.measure.spectrum  # noqa: F401
+
     def widened(self, fwhm_px: float) -> FileMeasurer | None:
         """For ``half_window_px: auto``: a measurer with the one window of a series whose widest frame has this FWHM."""
         from autofocus.measure.signal import auto_half_window

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from autofocus.errors import FrameError
-from autofocus.frames import pending
+from autofocus.frames import directory, pending
 from autofocus.frames.directory import FolderWatch
 from autofocus.frames.pending import Arrival
 from tests.frames.conftest import fits_bytes
@@ -58,6 +58,12 @@ class Watched:
         self.stop.set()
         self.thread.join(5.0)
         assert not self.thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def _looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "LEAST_REST_S", 0.1)
+    monkeypatch.setattr(directory, "SHARE", 20)
 
 
 @pytest.fixture(params=[False, True], ids=["native", "polling"])
@@ -120,10 +126,10 @@ def test_a_replaced_frame_arrives_again_but_a_new_header_or_name_does_not(watche
     path.write_bytes(frame(6))
     assert watched.until(lambda: len(watched.got) == 1)
     path.write_bytes(frame(6, OBJECT="solved"))
-    watched.quiet(1.5)
+    watched.quiet()
     assert len(watched.got) == 1
     path.rename(watched.folder / "kept.fits")
-    watched.quiet(1.5)
+    watched.quiet()
     assert len(watched.got) == 1
     path.write_bytes(frame(7))
     assert watched.until(lambda: watched.names() == ["preview.fits", "preview.fits"])
@@ -185,11 +191,11 @@ def test_a_stuck_file_is_reported_once_and_measured_if_it_completes(
     path.write_bytes(data[:5000])
     assert watched.until(lambda: len(watched.got) == 1)
     assert watched.got[0].complaint == f"it is not whole: 5000 of {2880 + PIXELS.nbytes} bytes are there"
-    watched.quiet(0.8)
+    watched.quiet()
     assert len(watched.got) == 1
     with path.open("ab") as stream:
         stream.write(data[5000:6000])
-    watched.quiet(1.2)
+    watched.quiet()
     assert len(watched.got) == 1
     with path.open("ab") as stream:
         stream.write(data[6000:])
@@ -231,13 +237,14 @@ def test_no_such_folder(tmp_path: Path) -> None:
         next(FolderWatch(tmp_path / "x").arrivals())
 
 
-def test_ten_thousand_old_files_leave_it_idle(tmp_path: Path) -> None:
+def test_ten_thousand_old_files_leave_it_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "SHARE", 400)
     for number in range(10_000):
         (tmp_path / f"old_{number:05}.fits").touch()
     watching = Watched(tmp_path, polling=True)
-    time.sleep(0.5)
+    time.sleep(0.4)
     began_cpu, began = time.process_time(), time.monotonic()
-    time.sleep(1.0)
+    time.sleep(0.5)
     share = (time.process_time() - began_cpu) / (time.monotonic() - began)
     (tmp_path / "new-9430.fits").write_bytes(frame())
     assert watching.until(lambda: watching.names() == ["new-9430.fits"])

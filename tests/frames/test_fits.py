@@ -6,6 +6,7 @@ import gzip
 import io
 import math
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from autofocus.errors import FrameError
 from autofocus.frames.fits import LARGEST_UNPACKED, glance, is_whole, read_frame, write_frame
+from autofocus.frames.naming import is_frame_name
 from autofocus.model import Frame
 
 
@@ -271,6 +273,28 @@ def test_whole_only_with_the_last_pixel(raw_fits: Any, picture: np.ndarray, *, p
         assert not is_whole(path), end
     path.write_bytes(whole if packed else whole[: 2880 + picture.nbytes])  # padding may be missing
     assert is_whole(path)
+
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
+def test_real_files_hold_what_astropy_reads_in_them() -> None:
+    paths = [path for path in sorted(DATA.rglob("*")) if is_frame_name(path.name)]
+    assert len(paths) >= 37
+    for path in paths:
+        frame = read_frame(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path) as units:
+                pixels = next(unit.data for unit in units if unit.data is not None)
+                exposure = next(unit.header["EXPTIME"] for unit in units if "EXPTIME" in unit.header)
+        np.testing.assert_allclose(frame.pixels, pixels, rtol=1e-6, err_msg=path.name)
+        assert frame.exposure_s == (exposure or None)
+        assert is_whole(path)
+        if "c8_star" in path.parts:
+            assert frame.position == {"8000": 8025}.get(path.name[13:17], float(path.name[13:17]))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ def test_a_folder_of_frames(tmp_path: Path, measurer: FileMeasurer) -> None:
     put(tmp_path, "HD-9415.fits", **{"DATE-OBS": "2026-11-22T21:15:00"})
     put(tmp_path, "HD-9430.fits", **{"DATE-OBS": "2026-11-22T21:14:00"})
     (tmp_path / "broken.fits").write_bytes(b"SIMPLE")
+    os.utime(tmp_path / "broken.fits", (1e9, 1e9))  # it has long stopped growing
     series = gather_series([tmp_path], measurer)
     assert [one.position for one in series.measurements] == [9430, 9415]
     assert [one.file for one in series.unreadable] == ["broken.fits"]
