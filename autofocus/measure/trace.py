@@ -100,8 +100,13 @@ def _parts(votes: Votes) -> Doubles:
 
 
 def _noise(profiles: Doubles) -> Doubles:
-    """Noise of a pixel of each part's profile, from the differences of neighbours."""
-    return np.asarray(np.median(np.abs(np.diff(profiles, axis=1)), axis=1) * 1.4826 / np.sqrt(2) + 1e-12)
+    """Noise of a pixel of each part's profile, from the lower four fifths of the differences of neighbours.
+
+    Their mean is 0.5586 of its standard deviation for a Gaussian; unlike the median it lives through coarse rounding.
+    """
+    steps = np.sort(np.abs(np.diff(profiles, axis=1)), axis=1)
+    lower = steps[:, : max(1, int(0.8 * steps.shape[1]))]
+    return np.asarray(lower.mean(axis=1) / (0.5586 * np.sqrt(2.0)) + 1e-12)
 
 
 def _as_trace(votes: Votes, ridge: Ridge, coefficients: Doubles, sigma: float, flux: Doubles, error: Doubles) -> Trace:

@@ -19,6 +19,7 @@ SHORT_SIDE = 3.0
 COMPARABLE = 0.1
 SURE = 20.0
 LEAST_SPREAD = 0.1
+ONE_IMAGE = 0.2
 MOST_GAIN = 5.0  # e-/ADU
 CONTRAST = 0.02  # lamps and flats are uneven by as much
 
@@ -76,11 +77,15 @@ class Look:
 def _continuous(votes: Votes, ridges: list[Ridge], dips: list[Ridge]) -> tuple[list[Ridge], int]:
     """The ridges that could be stars, brightest first, and how many come near the brightest."""
     least = CONTRAST * _most_lamp_light(votes)
+    seen = [(survey(votes, ridge), ridge) for ridge in ridges]
+    runs = [(trace, ridge) for trace, ridge in seen if is_continuous(trace)]
+    broken = max((ridge.significance for trace, ridge in seen if not is_continuous(trace)), default=0.0)
     lit = []
-    for ridge in ridges:
-        trace = survey(votes, ridge)
+    for trace, ridge in runs:
+        # Beside something far stronger that is no trace (a star, a lamp's edge), a weak ridge is a part of it.
+        is_own = ridge.significance > min(broken, SURE)
         height = trace.brightness / max(trace.width_px, 1.0)
-        if is_continuous(trace) and _is_above_structure(ridge, ridges, dips) and height > least:
+        if is_own and height > least and _is_above_structure(ridge, ridges, dips):
             lit.append((trace.brightness, ridge))
     lit.sort(key=lambda pair: -pair[0])
     comparable = sum(brightness > COMPARABLE * lit[0][0] for brightness, _ in lit)
@@ -133,7 +138,8 @@ def _score_at_best(axis: Axis, frame: Frame) -> float:
 def is_continuous(trace: Trace) -> bool:
     """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment.
 
-    Without the sixth of the parts that shows most, the rest must still show it, with a tenth of the light.
+    Without the sixth of the parts that shows most, the rest must still show it, with a tenth of the light. Two parts far
+    above all others are the image of a star, though its smear runs along the frame.
     """
     if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
         return False
@@ -142,7 +148,8 @@ def is_continuous(trace: Trace) -> bool:
     rest = float(sigmas[:-most].sum() / np.sqrt(sigmas.size - most))
     light = np.sort(trace.flux)
     spread = float(light[:-most].sum()) > LEAST_SPREAD * float(light.sum())
-    return rest > 5.0 and float(np.median(sigmas)) > 0.5 and spread
+    is_image = light[-3] < ONE_IMAGE * light[-1]
+    return rest > 5.0 and float(np.median(sigmas)) > 0.5 and spread and not is_image
 
 
 def _apart(traces: list[Trace]) -> list[Trace]:
