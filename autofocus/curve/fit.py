@@ -9,6 +9,7 @@ import numpy as np
 
 from autofocus.curve.candidates import candidates
 from autofocus.curve.ensemble import Ensemble, gather
+from autofocus.curve.hyperbola import Array
 from autofocus.curve.objective import Decision, decide_by, describe_losses, within_best
 from autofocus.curve.outliers import most_dropped, worst_outlier
 from autofocus.curve.series import LIGHT, WIDTH, Series, build, sort_out
@@ -92,16 +93,19 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
         places = 0 if series is None else max(series.places(WIDTH), series.places(LIGHT))
         return FocusCurves(left_out=left_out, warnings=(f"{places} positions measured: a curve needs {LEAST_PLACES}",))
     allowed = most_dropped(series.x.size)
+    starts: dict[str, Array] = {}
     while True:
         models = candidates(series, LEAST_PLACES)
-        ensemble = gather([solve(model, series) for model in models])
-        outlier = worst_outlier(ensemble.best) if allowed else None
+        solutions = [solve(model, series, starts.get(model.name)) for model in models]
+        starts = {one.candidate.name: one.theta for one in solutions}
+        best = min(solutions, key=lambda one: one.aicc)
+        outlier = worst_outlier(best) if allowed else None
         if outlier is None:
-            return Fitted(series, ensemble, left_out)
+            return Fitted(series, gather(solutions), left_out)
         row, reason = outlier
         remaining = series.without([row])
         if len(candidates(remaining, LEAST_PLACES)) < len(models):
-            return Fitted(series, ensemble, left_out)
+            return Fitted(series, gather(solutions), left_out)
         left_out[int(series.index[row])] = reason
         series, allowed = remaining, allowed - 1
 

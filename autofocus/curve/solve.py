@@ -13,7 +13,7 @@ from autofocus.curve.noise import MISCENTRING_HALF_WIDTHS, FrameNoise, misfit, s
 from autofocus.curve.series import WIDTH, Series
 
 STUDENT = 6.0
-ROUNDS = 3
+ROUNDS = 2
 DIFFERENCE = 1e-5
 SEEING_STEP = 0.05
 
