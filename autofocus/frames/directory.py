@@ -30,8 +30,9 @@ class FolderWatch:
     """Frames as they arrive in a folder.
 
     Iterate over `arrivals`. ``existing`` first delivers what is there; ``once`` delivers only that and ends;
-    ``since_s`` (seconds since 1970) and ``pattern`` (of names, as in a shell) leave others out; ``stop`` ends
-    the iteration within a quarter of a second. Links to folders are not followed.
+    ``since_s`` (seconds since 1970) and ``pattern`` (of names, as in a shell) leave others out; files changed after
+    ``began_s`` are new although the first look finds them there (a command takes a second to start); ``stop``
+    ends the iteration within a quarter of a second. Links to folders are not followed.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class FolderWatch:
         once: bool = False,
         since_s: float | None = None,
         pattern: str | None = None,
+        began_s: float | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         self.folder = folder
@@ -51,6 +53,7 @@ class FolderWatch:
         self._recursive, self._polling = recursive, polling
         self._existing, self._once = existing or once, once
         self._since_ns = None if since_s is None else int(since_s * 1e9)
+        self._began_ns = None if began_s is None else int(began_s * 1e9)
         self._pattern = pattern
         self._pending: dict[Path, Pending] = {}
         self._known: dict[str, Signature | None] = {}
@@ -125,7 +128,8 @@ class FolderWatch:
             except OSError:
                 continue
             seen = (status.st_size, status.st_mtime_ns)
-            if not new or (self._since_ns is not None and seen[1] < self._since_ns):
+            fresh = new or (self._began_ns is not None and seen[1] >= self._began_ns)
+            if not fresh or (self._since_ns is not None and seen[1] < self._since_ns):
                 self._known[entry.path] = seen
             elif self._known.get(entry.path) != seen:
                 self._consider(Path(entry.path))

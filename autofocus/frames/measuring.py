@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,9 +78,8 @@ class FileMeasurer:
         return MeasuredFile(path, frame, reading, measurement, _setup(frame, path.name), withdrawn)
 
     def prepare(self) -> None:
-        """Load what measuring and fitting need, so that the first frame does not wait for it."""
-        import autofocus.curve.fit
-        import autofocus.measure.spectrum  # noqa: F401
+        """Begin to load, beside whatever follows, what measuring and fitting need: the first frame then waits less."""
+        threading.Thread(target=_load, daemon=True).start()
 
     def widened(self, fwhm_px: float) -> FileMeasurer | None:
         """For ``half_window_px: auto``: a measurer with the one window of a series whose widest frame has this FWHM."""
@@ -116,6 +116,11 @@ class FileMeasurer:
         if parts and position == parts[1]:
             self._trusted.setdefault(key, []).append(path.name)
         return position, ()
+
+
+def _load() -> None:
+    import autofocus.curve.fit
+    import autofocus.measure.spectrum  # noqa: F401
 
 
 def measure_arrivals(

@@ -232,6 +232,15 @@ def test_since_and_pattern(tmp_path: Path) -> None:
     assert [a.path.name for a in arrivals] == ["a2.fits"]
 
 
+def test_what_came_while_the_command_was_starting_is_new(tmp_path: Path) -> None:
+    for name, at in (("before.fits", 1000), ("after.fits", 2000)):
+        (tmp_path / name).write_bytes(frame())
+        os.utime(tmp_path / name, (at, at))
+    watching = Watched(tmp_path, began_s=1500.0)
+    assert watching.until(lambda: watching.names() == ["after.fits"])
+    watching.end()
+
+
 def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(FrameError, match="no such folder"):
         next(FolderWatch(tmp_path / "x").arrivals())
