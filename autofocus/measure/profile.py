@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.background import away_from_trace, column_level
-from autofocus.measure.ridge import along
+from autofocus.measure.ridge import ABSURD, along
 from autofocus.measure.trace import Trace
 from autofocus.model import Frame
 
@@ -90,7 +90,7 @@ def cut_strip(frame: Frame, trace: Trace, columns: tuple[int, int], reach: int) 
     inside = (rows >= 0) & (rows < pixels.shape[0])
     values = np.take_along_axis(pixels, np.clip(rows, 0, pixels.shape[0] - 1), axis=0)
     values[~inside] = np.nan
-    values[~np.isfinite(values)] = np.nan
+    values[~(np.abs(values) < ABSURD)] = np.nan
     return Strip(values, offsets, anchor - center, anchor, x)
 
 

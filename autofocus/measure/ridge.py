@@ -21,6 +21,7 @@ BLOCKS = 32
 MAX_SLANT = 0.06
 CLIP = 4.0
 DETECTION = 5.5
+ABSURD = 1e12
 STRUCTURE = 0.5
 
 Floats = NDArray[np.float32]
@@ -87,11 +88,13 @@ def collect_votes(frame: Frame, axis: Axis, wanted: int = 256) -> Votes | None:
     taken = slice(max(first, 0), max(first, 0) + per_block * BLOCKS * step, step)
     pixels = np.ascontiguousarray(along(frame, axis, slice(None), taken))
     x = np.arange(length)[taken]
-    sparse = pixels[:: max(1, across // 192)]
-    finite = np.isfinite(sparse)
-    if not finite.all():
-        pixels = np.nan_to_num(pixels, nan=float(np.median(sparse[finite])) if finite.any() else 0.0)
-        sparse = pixels[:: max(1, across // 192)]
+    every = max(1, across // 192)
+    sparse = pixels[::every]
+    if not np.abs(pixels).max() < ABSURD:  # NaN too
+        sound = np.abs(sparse) < ABSURD
+        middle = float(np.median(sparse[sound])) if sound.any() else 0.0
+        pixels = np.where(np.abs(pixels) < ABSURD, pixels, np.float32(middle))
+        sparse = pixels[::every]
     level = np.median(sparse, axis=0)
     residuals = pixels - level
     spread = 1.4826 * np.median(np.abs(sparse - level), axis=0)

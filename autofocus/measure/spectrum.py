@@ -60,6 +60,15 @@ def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
         Never raises on pixels: where there is no stellar spectrum the flag ``no_trace`` is set, the numbers are NaN
         and ``verdict`` says why.
     """
+    with np.errstate(all="ignore"):
+        try:
+            return _measure(frame, settings)
+        except np.linalg.LinAlgError:
+            return Reading(_nothing(frame, "the pixels admit no fit"))
+
+
+def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
+    """Measure, with arithmetic on absurd pixels left to give NaN."""
     verdict = find_trace(frame, settings.dispersion_axis)
     if verdict.trace is None:
         return Reading(_nothing(frame, verdict.reason))

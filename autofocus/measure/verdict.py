@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.ridge import Ridge, Votes, collect_votes, find_ridges, lengths
+from autofocus.measure.ridge import ABSURD, Ridge, Votes, collect_votes, find_ridges, lengths
 from autofocus.measure.trace import Trace, follow, survey
 from autofocus.model import Axis, Frame
 
@@ -165,7 +165,7 @@ def _apart(traces: list[Trace]) -> list[Trace]:
 def _constant(frame: Frame) -> str:
     rows, columns = frame.shape
     part = frame.section(slice(None, None, max(1, rows // 64)), slice(None, None, max(1, columns // 64)))
-    finite = part[np.isfinite(part)]
+    finite = part[np.abs(part) < ABSURD]
     if finite.size == 0:
         return "no valid pixels"
     low, high = float(finite.min()), float(finite.max())
