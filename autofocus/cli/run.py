@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +15,9 @@ from autofocus.cli.stopping import stopping
 from autofocus.views.lines import printable
 
 if TYPE_CHECKING:
+    from autofocus.devices.clock import RealClock
     from autofocus.session.events import Event
+    from autofocus.session.stream import Listener
 
 
 def run(
@@ -30,13 +34,32 @@ def run(
     from autofocus.devices.clock import RealClock
 
     clock = RealClock()
-    with stopping(clock.stop):
-        ending = wiring.focus(settings, clock, listeners=[_machine if events else _plain], recover=recover)
+    with stopping(clock.stop), _shown(clock, events=events) as listener:
+        ending = wiring.focus(settings, clock, listeners=[listener], recover=recover)
     if as_json:
         print_json(ending.result)
     else:
         typer.echo("\n".join(lines.result_lines(ending.result)))
     return ending.exit_code
+
+
+@contextmanager
+def _shown(clock: RealClock, *, events: bool) -> Iterator[Listener]:
+    """How progress is shown on stderr: as JSON, live with keys in a terminal, else as plain lines."""
+    if events:
+        yield _machine
+        return
+    if not sys.stderr.isatty():
+        yield _plain
+        return
+    from rich.console import Console
+
+    from autofocus.cli.keys import keys
+    from autofocus.views.terminal import TerminalView
+
+    view = TerminalView(Console(stderr=True), clock, clock.stop)
+    with keys(view.press) if sys.stdin.isatty() else nullcontext(), view:
+        yield view
 
 
 def _plain(event: Event) -> None:
