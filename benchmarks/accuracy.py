@@ -1,11 +1,11 @@
 """Our search and its peers' methods on the same nights: accuracy, cost, and whether the stated error is true.
 
-``python -m benchmarks.accuracy`` prints the table of `docs/accuracy.md` (long); ``--quick`` two nights a row. Frames are
-drawn on the middle of the sensor unless ``--full``, and measured by ourselves for every method; peers see the width, as
-they would a half-flux radius. Every method is judged against the optimum of what it looks for: peers and ``ours, fwhm``
-the narrowest trace, ``ours`` the best signal-to-noise, the best frame the most light. Errors are of the drawtube, in steps
-and in units of the critical focus zone 4.88 λ N² at 550 nm; the light lost is against the position with most light.
-``bound`` is the RMS error over that of `benchmarks.bound`.
+``python -m benchmarks.accuracy`` prints the table of `docs/accuracy.md` (long); ``--quick`` two nights a row. Frames
+are drawn on the middle of the sensor unless ``--full``, and measured by ourselves for every method; peers see the
+width, as they would a half-flux radius. Every method is judged against the optimum of what it looks for: peers and
+``ours, fwhm`` the narrowest trace, ``ours`` the best signal-to-noise, the best frame the most light. Errors are of the
+drawtube, in steps and in units of the critical focus zone 4.88 λ N² at 550 nm; the light lost is against the position
+with most light. ``bound`` is the RMS error over that of `benchmarks.bound`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where further exposures go: out to an open side, again where a cloud passed, and where they tell most."""
+"""Where further exposures go: out to an open side, and where they tell most."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from autofocus.curve.design import Design, next_positions
-from autofocus.curve.fit import predict
-from autofocus.curve.series import light_of
-from autofocus.model import BestFocus, FocusCurves, Measurement
+from autofocus.model import BestFocus, Measurement
 from autofocus.search.approach import Direction, sign
 from autofocus.search.sweep import Room, clipped, is_inside
 from autofocus.settings import SearchSettings
 
-FAINT = 0.75  # of the predicted light: a cloud, or the star off the slit
-MOST_RETAKEN = 2
 NEARLY = 1.2  # of the tolerance: one more exposure should do
 REACH = 1.2
 CANDIDATES = 33
@@ -44,21 +40,6 @@ def beyond(
         if (last - nearest) * away >= spacing / 3:
             inside.append(last)
     return tuple(inside)
-
-
-def clouded(measurements: Sequence[Measurement], curves: FocusCurves) -> tuple[int, ...]:
-    """Indices of the frames with far less light than the curves predict, the faintest first, at most two.
-
-    A frame whose position the curves do not cover is not judged.
-    """
-    shares = {}
-    for index, measurement in enumerate(measurements):
-        if measurement.position is None:
-            continue
-        expected, (light, _) = predict(curves, measurement.position), light_of(measurement)
-        if expected.nsig > 0.0 and light < FAINT * expected.nsig:
-            shares[index] = light / expected.nsig
-    return tuple(sorted(shares, key=shares.__getitem__)[:MOST_RETAKEN])
 
 
 def most_telling(

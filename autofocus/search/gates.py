@@ -10,6 +10,7 @@ from autofocus.curve.fit import predict
 from autofocus.curve.series import light_of
 from autofocus.model import BestFocus, Confirmation, FocusCurves, Measurement
 from autofocus.search.approach import Direction
+from autofocus.search.clouds import unsteadiness
 
 CONTRAST_SIGMAS = 3.0
 WORSE_SIGMAS = 3.0  # of a confirming frame
@@ -20,26 +21,34 @@ SPAN_PER_ERROR = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How well the curves know the focus: the sides that are still open, and whether the error is small enough."""
+    """How well the curves know the focus: the sides that are still open, and whether the error is small enough.
+
+    ``contrast`` is that of the inward and the outward end; ``unsteady`` says how the light speaks against a clear sky,
+    where it decides and does.
+    """
 
     open_sides: tuple[Direction, ...]
     sharp: bool
     contrast: tuple[float, float]
+    unsteady: str = ""
 
     @property
     def passed(self) -> bool:
         """May this be called focus?"""
-        return self.sharp and not self.open_sides
+        return self.sharp and not self.unsteady and not self.open_sides
 
 
-def judge(curves: FocusCurves, positions: Sequence[float], tolerance: float) -> Verdict:
-    """Weigh the curves against the positions that they rest on.
+def judge(
+    curves: FocusCurves, frames: Sequence[Measurement], tolerance: float, dropped: Sequence[Measurement] = ()
+) -> Verdict:
+    """Weigh the curves against the frames that they rest on, and those that the fit dropped.
 
     A side is open where fewer than two positions lie beyond best focus, or where the objective at the outermost
     one is not worse than at best focus by `CONTRAST_SIGMAS`. The position is sharp where its error is within the
     tolerance, the range that costs less than 2 % of the objective, or an eighth of the sampled range.
     """
     best = curves.best
+    positions = [frame.position for frame in frames if frame.position is not None]
     if best is None or not positions:
         return Verdict(("inward", "outward"), sharp=False, contrast=(0.0, 0.0))
     ends = (min(positions), max(positions))
@@ -51,7 +60,9 @@ def judge(curves: FocusCurves, positions: Sequence[float], tolerance: float) -> 
     sides: tuple[Direction, Direction] = ("inward", "outward")
     limit = max(tolerance, (best.high - best.low) / 2, (ends[1] - ends[0]) / SPAN_PER_ERROR)
     open_sides = tuple(side for side, closed in zip(sides, enough, strict=True) if not closed)
-    return Verdict(open_sides, math.isfinite(best.uncertainty) and best.uncertainty <= limit, contrasts)
+    sharp = math.isfinite(best.uncertainty) and best.uncertainty <= limit
+    unsteady = "" if best.objective == "fwhm" else unsteadiness(curves, frames, dropped)
+    return Verdict(open_sides, sharp, contrasts, unsteady)
 
 
 def contrast(curves: FocusCurves, best: BestFocus, position: float) -> float:

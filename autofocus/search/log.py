@@ -22,7 +22,7 @@ class ObservingLog:
     """Every measurement of a search in order, with the reasons for which some are not used.
 
     ``begin_attempt`` starts a new attempt: the fits then see its frames alone. ``ended`` names the budget that
-    ran out, None while there is some left.
+    ran out, None while there is some left. ``cloudy`` is set once the light was seen to change by itself.
     """
 
     def __init__(self, task: FocusTask) -> None:
@@ -32,6 +32,7 @@ class ObservingLog:
         self.warnings: list[str] = []
         self.ended: Budget | None = None
         self.confirmation: Confirmation | None = None
+        self.cloudy = False
         self._attempt = 0
 
     @property

@@ -72,6 +72,12 @@ def require(log: ObservingLog, curves: FocusCurves, verdict: Verdict) -> None:
         )
     if verdict.open_sides:
         raise _open_end(log, positions, verdict)
+    if verdict.unsteady:
+        raise NoFocusFound(
+            f"The light is not steady ({verdict.unsteady}), so its peak means nothing: wait until the clouds have"
+            " passed and the guider holds the star, or focus by width (search.objective: fwhm).",
+            reason="poor_fit",
+        )
     raise NoFocusFound(
         f"The curves place best focus at {best.position:.0f} ± {best.uncertainty:.0f} steps: too uncertain to go to.",
         reason="poor_fit",

@@ -8,8 +8,9 @@ from dataclasses import replace
 from autofocus.errors import NoFocusFound
 from autofocus.model import Confirmation, FocusCurves, Measurement, Sweep
 from autofocus.search import gates, outcome
-from autofocus.search.adaptive import beyond, clouded, most_telling
+from autofocus.search.adaptive import beyond, most_telling
 from autofocus.search.approach import in_order
+from autofocus.search.clouds import FAINT, brightening, clouded
 from autofocus.search.fitting import fit_log, used_frames, used_positions
 from autofocus.search.locate import Estimate, first_guess, half_span, locate, posterior_of
 from autofocus.search.log import ObservingLog, has_trace
@@ -63,15 +64,15 @@ def sweep_and_refine(
         ``not_bracketed``, ``travel_limit``, ``poor_fit``, ``too_few_samples``, or the budget that ended.
     """
     yield from _first_sweep(log, estimate)
-    widenings, retaken = 0, set[float]()
+    widenings, retaken, returned = 0, set[float](), False
     while True:
         curves = fit_log(log, estimate.center, estimate.half_span)
-        verdict = gates.judge(curves, used_positions(log, curves), log.task.settings.tolerance_steps)
+        verdict = _judged(log, curves)
         if log.ended:
             break
         if again := _to_retake(log, curves, retaken):
             retaken.update(again)
-            yield from log.ask(again, "sweep", "again where a cloud seems to have passed", curves=curves, follow=2)
+            yield from _retake(log, curves, again)
         elif verdict.open_sides:
             widenings += 1
             estimate = _recentred(log, curves, estimate)
@@ -79,10 +80,45 @@ def sweep_and_refine(
             if not positions or widenings > MOST_WIDENINGS:
                 break
             yield from log.ask(positions, "sweep", _widening_why(verdict), curves=curves, follow=2)
-        elif _good_enough(log, curves, verdict) or not (yield from _refine(log, curves, estimate)):
+        elif verdict.unsteady:
+            log.cloudy = True
+            break
+        elif not _good_enough(log, curves, verdict):
+            if not (yield from _refine(log, curves, estimate)):
+                break
+        elif log.cloudy and not returned:
+            returned = True
+            yield from _return(log, curves)
+        else:
             break
     outcome.require(log, curves, verdict)
     return estimate, curves
+
+
+def _judged(log: ObservingLog, curves: FocusCurves) -> gates.Verdict:
+    """The gates' verdict on the curves of this attempt."""
+    dropped = [log.measurements[i] for i in log.indices() if i in curves.left_out]
+    return gates.judge(curves, used_frames(log, curves), log.task.settings.tolerance_steps, dropped)
+
+
+def _retake(
+    log: ObservingLog, curves: FocusCurves, again: tuple[int, ...]
+) -> Generator[Sweep, tuple[Measurement, ...], None]:
+    """Take faint frames again; one that was much fainter than its repeat is left out for good."""
+    earlier = log.indices()
+    got = yield from log.ask(again, "sweep", "again where a cloud seems to have passed", curves=curves, follow=2)
+    for i in earlier:
+        gain = max((brightening(log.measurements[i], one) for one in got), default=1.0)
+        if gain * FAINT > 1.0:
+            log.cloudy = True
+            log.left_out[i] = f"a cloud: taken again it had {gain:.1f} times the light"
+
+
+def _return(log: ObservingLog, curves: FocusCurves) -> Generator[Sweep, tuple[Measurement, ...], None]:
+    """Look again where this attempt began: under a changing sky the light there tells whether the curve is real."""
+    first = used_positions(log, curves)[0]
+    why = "back where the sweep began: is the light still the same?"
+    yield from log.ask([round(first)], "sweep", why, curves=curves, follow=1)
 
 
 def confirm(log: ObservingLog, curves: FocusCurves) -> Generator[Sweep, tuple[Measurement, ...], Confirmation | None]:

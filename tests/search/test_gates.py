@@ -24,14 +24,14 @@ def curves(series):
 
 
 def test_a_bracketed_curve_passes(series, curves):
-    verdict = judge(curves, [m.position for m in series], 3.0)
+    verdict = judge(curves, series, 3.0)
     assert verdict.passed
     assert min(verdict.contrast) > 3.0
 
 
 def test_one_slope_is_open_towards_the_focus(make_sky):
     series = sweep_of(make_sky(seed=12), range(9380, 9500, 20))
-    verdict = judge(fit_focus(series, objective="snr"), [m.position for m in series], 3.0)
+    verdict = judge(fit_focus(series, objective="snr"), series, 3.0)
     assert "inward" in verdict.open_sides
     assert not verdict.passed
 
@@ -40,7 +40,7 @@ def test_noise_without_a_curve_does_not_pass(make_sky):
     """Positions a step apart: nothing but seeing and photons differs between the frames."""
     for seed in range(8):
         series = sweep_of(make_sky(seed=seed), range(9360, 9369))
-        assert not judge(fit_focus(series, objective="snr"), [m.position for m in series], 3.0).passed
+        assert not judge(fit_focus(series, objective="snr"), series, 3.0).passed
 
 
 def test_no_curve_is_open_on_both_sides():
@@ -69,3 +69,12 @@ def test_a_frame_without_numbers_does_not_agree(curves):
 
 def sweep_frame(curves):
     return Measurement(position=curves.best.position, window_fraction=1.0)
+
+
+def test_light_that_scatters_decides_nothing_but_the_width_may(make_sky):
+    clouds = [1.0, 0.6, 0.9, 0.5, 1.0, 0.7, 0.55, 1.0, 0.6]
+    series = sweep_of(make_sky(seed=11, cloud=lambda frame: clouds[frame]), range(9285, 9446, 20))
+    verdict = judge(fit_focus(series, objective="snr"), series, 3.0)
+    assert "scatters" in verdict.unsteady
+    assert not verdict.passed
+    assert not judge(fit_focus(series, objective="fwhm"), series, 3.0).unsteady
