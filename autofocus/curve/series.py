@@ -54,7 +54,7 @@ class Series:
 
     def to_position(self, x: float) -> float:
         """Steps, from a scaled position."""
-        return self.middle + self.scale * x
+        return float(self.middle + self.scale * x)
 
 
 def light_of(measurement: Measurement) -> tuple[float, float]:
