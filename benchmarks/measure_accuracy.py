@@ -28,6 +28,7 @@ class Truth:
     fwhm_px: float
 
     def at(self, distance: Doubles) -> Doubles:
+        """The density at any distance."""
         return np.interp(distance, self.distance, self.density, left=0.0, right=0.0)
 
 

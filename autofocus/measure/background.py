@@ -39,8 +39,8 @@ def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: Doubles, i
     """The offsets between which no step interrupts the background: the end of a slit, the border of an amplifier.
 
     On each side beyond ``inner_px`` the mean of eight pixels is compared with that of the next eight. A step is the
-    largest difference, where it is beyond noise and beyond what the slope of the background makes of all the others, and
-    where the level does not come back as it does behind a star.
+    largest difference, where it is beyond noise and beyond what the slope of the background makes of all the others,
+    and where the level does not come back as it does behind a star.
 
     Returns
     -------

@@ -26,7 +26,7 @@ HALO_PRIOR = 0.05
 RIPPLE_PRIOR = 0.05
 STRIP_PRIOR = 0.5
 RADIUS_PRIOR = 0.5
-RIPPLES = int(round(2 * shape.RIPPLE_REACH / shape.RIPPLE_SCALE)) + 1
+RIPPLES = round(2 * shape.RIPPLE_REACH / shape.RIPPLE_SCALE) + 1
 HEIGHTS: dict[str, int] = {"moffat": 1, "rippled": 2 + RIPPLES, "disc": shape.ZONES}
 
 

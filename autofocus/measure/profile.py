@@ -24,7 +24,8 @@ SHAPE_TOLERANCE = 0.2
 class Strip:
     """The pixels about the trace, each column shifted by whole pixels.
 
-    ``values`` (offsets, columns) in ADU, NaN off the frame; ``offsets`` are whole pixels from ``anchor``, the row nearest to the trace in each column;
+    ``values`` (offsets, columns) in ADU, NaN off the frame; ``offsets`` are whole pixels
+    from ``anchor``, the row nearest to the trace in each column;
     ``phase`` is how far the anchor lies above the trace, so that a pixel's distance from it is ``offsets + phase``.
     """
 

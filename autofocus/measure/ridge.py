@@ -1,7 +1,8 @@
 """Where something lies along the frame: straight ridges of any slope, width and brightness, in one orientation.
 
 Every column along the dispersion votes: its own median is taken off (sky lines, amplifier steps and overscan go
-with it), the rest is divided by its own spread and, beyond 4 of it, compressed. A cosmic ray, a hot pixel or one bright line
+with it), the rest is divided by its own spread and, beyond 4 of it,
+compressed. A cosmic ray, a hot pixel or one bright line
 then weighs little more than one vote, while a trace far below the noise of a single column adds up. The votes are
 summed along straight lines of all slopes allowed (a Radon transform), at widths from two pixels up, and a ridge is
 what stands above *both* its sides: the edge of a slit or of an amplifier is a step and no ridge.
@@ -45,7 +46,7 @@ class Votes:
     @property
     def across(self) -> int:
         """Pixels across the dispersion."""
-        return self.blocks.shape[1]
+        return int(self.blocks.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
     total = np.zeros((slants.size, rows), dtype=np.float32)
     for block in range(blocks):
         total += shifted[block, np.rint(slants * place[block]).astype(np.intp) + reach]
-    return total / blocks
+    return np.asarray(total / blocks, dtype=np.float32)
 
 
 def _stand_out(stack: Floats) -> Floats:

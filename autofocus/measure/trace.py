@@ -182,12 +182,12 @@ def _robust_polynomial(u: Doubles, y: Doubles, error: Doubles, degree: int) -> t
     """A polynomial by reweighted least squares (Cauchy weights), and its robust chi-squared per degree of freedom."""
     design = np.stack([u**power for power in range(degree + 1)], axis=1)
     weight = 1.0 / error**2
-    damp = np.ones_like(u)
-    fitted = np.zeros(degree + 1)
+    damp: Doubles = np.ones_like(u)
+    fitted: Doubles = np.zeros(degree + 1)
     for _ in range(4):
         weighted = design * (weight * damp)[:, None]
         normal = design.T @ weighted
-        fitted = np.linalg.solve(normal + 1e-9 * np.diag(np.diag(normal)), weighted.T @ y)
+        fitted = np.asarray(np.linalg.solve(normal + 1e-9 * np.diag(np.diag(normal)), weighted.T @ y), np.float64)
         z = np.abs(y - design @ fitted) / error
         scale = max(1.4826 * float(np.sort(z)[z.size // 2]), 1.0)
         damp = 1.0 / (1.0 + (z / (2.5 * scale)) ** 2)

@@ -65,8 +65,11 @@ def _look(frame: Frame, axes: tuple[Axis, ...], wanted: int) -> list[Look]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What one orientation shows: all ridges, those along which light is continuous, brightest first, and how many
-    of these have at least a tenth of the brightest one's light."""
+    """What one orientation shows.
+
+    All ridges; those along which light is continuous, brightest first; and how many of these have at least a tenth of
+    the brightest one's light.
+    """
 
     votes: Votes
     ridges: list[Ridge]
@@ -102,7 +105,7 @@ def _most_lamp_light(votes: Votes) -> float:
     noise = 1.4826 * float(np.median(np.abs(votes.residuals[1::every] - votes.residuals[:-1:every]))) / np.sqrt(2.0)
     pixels = votes.residuals[::every] + votes.level
     dark, middle = np.percentile(pixels, [2.0, 50.0])
-    return max(min(MOST_GAIN * noise**2, float(middle - dark) - 2.5 * noise), 0.0)
+    return float(max(min(MOST_GAIN * noise**2, float(middle - dark) - 2.5 * noise), 0.0))
 
 
 def _is_above_structure(ridge: Ridge, ridges: list[Ridge], dips: list[Ridge]) -> bool:
@@ -138,8 +141,8 @@ def _score_at_best(axis: Axis, frame: Frame) -> float:
 def is_continuous(trace: Trace) -> bool:
     """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment.
 
-    Without the sixth of the parts that shows most, the rest must still show it, with a tenth of the light. Two parts far
-    above all others are the image of a star, though its smear runs along the frame.
+    Without the sixth of the parts that shows most, the rest must still show it, with a tenth of the light. Two
+    parts far above all others are the image of a star, though its smear runs along the frame.
     """
     if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
         return False

@@ -71,7 +71,7 @@ def _start(center: float, width: float, wing: float, neighbours: tuple[float, ..
 
 def _is_good(fit: ProfileFit, samples: Samples) -> bool:
     """Whether what is left is noise, at the 3 sigma level of chi-squared."""
-    return fit.chi2 < 1.0 + 3.0 * np.sqrt(2.0 / samples.value.size)
+    return bool(fit.chi2 < 1.0 + 3.0 * np.sqrt(2.0 / samples.value.size))
 
 
 def half_maximum_width(fit: ProfileFit) -> tuple[float, float]:

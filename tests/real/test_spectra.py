@@ -61,7 +61,7 @@ def test_a_trace_is_found_and_measured(name, row, gaussian_px, slant):
     assert Flag.NO_TRACE not in found.flags, found.verdict
     assert found.dispersion_axis == "x"
     assert found.center_px == pytest.approx(row, abs=0.5)
-    # The table's width is a Gaussian's. Wings that no Gaussian has widen it by up to a tenth over the true half-maximum.
+    # The table's width is a Gaussian's: wings that no Gaussian has widen it by up to a tenth over the half-maximum.
     assert 0.88 * gaussian_px < found.fwhm_px < 1.04 * gaussian_px
     assert 0 < found.fwhm_err_px < 0.03 * found.fwhm_px
     assert found.slant_px == pytest.approx(slant, abs=1.5)
