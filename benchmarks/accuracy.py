@@ -2,10 +2,13 @@
 
 ``python -m benchmarks.accuracy`` prints the table of `docs/accuracy.md` (long); ``--quick`` two nights a row. Frames
 are drawn on the middle of the sensor unless ``--full``, and measured by ourselves for every method; peers see the
-width, as they would a half-flux radius. Every method is judged against the optimum of what it looks for: peers and
-``ours, fwhm`` the narrowest trace, ``ours`` the best signal-to-noise, the best frame the most light. Errors are of the
-drawtube, in steps and in units of the critical focus zone 4.88 λ N² at 550 nm; the light lost is against the position
-with most light. ``bound`` is the RMS error over that of `benchmarks.bound`.
+width, as they would a half-flux radius. ``--numbers`` draws the numbers of a frame from the bench's optics, sky and
+photon noise without its pixels, for statistics over many nights.
+
+Every method is judged against the optimum of what it looks for: peers and ``ours, fwhm`` the narrowest trace, ``ours``
+the best signal-to-noise, the best frame the most light. Errors are of the drawtube, in steps and in units of the
+critical focus zone 4.88 λ N² at 550 nm; the light lost is against the position with most light. ``bound`` is the RMS
+error over that of `benchmarks.bound`.
 """
 
 from __future__ import annotations
@@ -109,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--nights", type=int, default=20, help="nights of every row")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--full", action="store_true", help="draw whole frames (slow)")
+    parser.add_argument("--numbers", action="store_true", help="draw numbers, not frames (fast; for many nights)")
     parser.add_argument("--only", nargs="*", default=list(METHODS), choices=METHODS, help="methods")
     asked = parser.parse_args(arguments)
     count = 2 if asked.quick else asked.nights
@@ -117,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collected: dict[str, list[Night]] = {method: [] for method in asked.only}
     with ProcessPoolExecutor(asked.jobs) as pool:
         for row, scenario in enumerate(SCENARIOS, 1):
-            drawn = dataclasses.replace(scenario, full_frames=asked.full)
+            drawn = dataclasses.replace(scenario, full_frames=asked.full, drawn_numbers=asked.numbers)
             seeds = [1000 * row + seed for seed in range(count)]
             for method in asked.only:
                 nights = list(pool.map(night, repeat(method), repeat(drawn), seeds))

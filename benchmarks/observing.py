@@ -6,17 +6,21 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from autofocus.devices.clock import VirtualClock
 from autofocus.measure.spectrum import measure_spectrum
-from autofocus.model import FocusResult, Measurement, Objective, Sample, Sweep
+from autofocus.model import Flag, FocusResult, Measurement, Objective, Sample, Sweep
 from autofocus.search.approach import Direction, waypoints
 from autofocus.search.task import FocusTask, Search
 from autofocus.settings import CameraSettings, FocuserSettings, MeasureSettings, SearchSettings
 from simulators.bench import Bench
 from simulators.devices import SimulatedCamera, SimulatedFocuser
+from simulators.optics import slit_image
 from simulators.options import BenchOptions
 
 ADDRESS = "127.0.0.1:11111"  # settings want one; the bench is in process
+COLUMNS = 100  # averaged by default
 SETTLE_S = 6.0  # the motion's own shaking, then the guider: three of its time constants
 
 
@@ -33,6 +37,7 @@ class Scenario:
     exposure_s: float = 10.0
     search: dict[str, Any] = field(default_factory=dict)
     full_frames: bool = False
+    drawn_numbers: bool = False
 
 
 class BenchObserver:
@@ -86,11 +91,11 @@ class BenchObserver:
         reached = self.go_to(sample.position)
         self.clock.sleep(SETTLE_S)
         exposure_s = sample.exposure_s or self.scenario.exposure_s
-        self.camera.expose(exposure_s)
-        frame = dataclasses.replace(self.camera.fetch(), position=float(reached), name=f"{len(self.measured):04d}")
+        numbers = self._drawn_numbers(exposure_s) if self.scenario.drawn_numbers else self._expose(exposure_s)
         now = self.clock.monotonic()
         measurement = dataclasses.replace(
-            measure_spectrum(frame, self._measure).measurement,
+            numbers,
+            file=f"{len(self.measured):04d}",
             position=float(reached),
             exposure_s=exposure_s,
             phase=sample.phase,
@@ -99,6 +104,45 @@ class BenchObserver:
         )
         self.measured.append(measurement)
         return measurement
+
+    def _expose(self, exposure_s: float) -> Measurement:
+        """Draw a frame and measure it."""
+        self.camera.expose(exposure_s)
+        return measure_spectrum(self.camera.fetch(), self._measure).measurement
+
+    def _drawn_numbers(self, exposure_s: float) -> Measurement:
+        """What measuring would give at best: the bench's optics and sky and the noise of photons, without pixels."""
+        bench, own = self.bench, self.bench.instrument
+        begun = bench.start_exposure(exposure_s)
+        self.clock.sleep(bench.wait_s(exposure_s))
+        middle = begun.start_s + 0.5 * exposure_s
+        air = bench.sky.air(begun.number, middle, exposure_s)
+        offset = bench.shift.at(middle)[0] + air.jitter_px[0]
+        place = bench.focuser.tube(middle) - bench.focus_drift_steps(middle)
+        image = slit_image(bench.beam(place, 0.0, air.seeing_factor, offset))
+        electrons = own.star_adu_s * own.gain_e_per_adu * image.throughput * air.transparency * exposure_s
+        background = bench.truths.background_noise_e(exposure_s)
+        noise = float(np.sqrt((electrons + 2.0 * image.fwhm_px * background**2) / COLUMNS))
+        known = Measurement(
+            background_adu=own.bias_adu,
+            background_noise_adu=background / own.gain_e_per_adu,
+            gain_e_per_adu=own.gain_e_per_adu,
+            columns_used=COLUMNS,
+        )
+        if electrons < 3.0 * background * image.fwhm_px / np.sqrt(COLUMNS):
+            return dataclasses.replace(known, flags=(Flag.NO_TRACE,))
+        rng = np.random.default_rng([bench.seed, 99, begun.number])
+        per_s = 1.0 / (exposure_s * own.gain_e_per_adu)
+        width_error = image.fwhm_px * (0.7 * noise / electrons + 0.002)
+        return dataclasses.replace(
+            known,
+            fwhm_px=image.fwhm_px + width_error * rng.normal(),
+            fwhm_err_px=width_error,
+            nsig=(electrons + noise * rng.normal()) * per_s,
+            nsig_err=noise * per_s,
+            window_fraction=1.0,
+            snr=electrons / noise / np.sqrt(COLUMNS),
+        )
 
     def go_to(self, target: int) -> int:
         """Approach a position as a session would."""

@@ -1,0 +1,48 @@
+"""From anywhere inside the travel to a sweep's width of focus."""
+
+import pytest
+
+from autofocus.errors import NoFocusFound
+from autofocus.search.locate import first_guess, half_span, locate
+from autofocus.search.log import ObservingLog
+
+
+@pytest.mark.parametrize("offset", [0, 60, -60, 150, -150, 250, -250, 600, -600, 1500, -1500])
+@pytest.mark.parametrize("spacing", [15, "auto"])
+def test_comes_near_in_few_frames(make_sky, make_task, offset, spacing):
+    sky = make_sky(seed=offset + 5000)
+    task = make_task(9355 + offset, low=0, high=14000, spacing_steps=spacing)
+    log = ObservingLog(task)
+    estimate = sky.run(locate(log, task.start_position))
+    assert abs(estimate.center - 9355) < 160  # a sweep there can be widened
+    assert len(sky.asked) <= (3 if abs(offset) <= 250 else 6)
+    assert all(sample.phase == "locate" for sample in sky.asked)
+
+
+def test_far_out_where_nothing_is_seen_the_scan_goes_outward_from_the_start(make_sky, make_task):
+    sky = make_sky(seed=1)
+    task = make_task(13355, low=0, high=14000)
+    estimate = sky.run(locate(ObservingLog(task), task.start_position))
+    distances = [abs(s.position - 13355) for s in sky.asked[:6]]
+    assert distances == sorted(distances)
+    assert abs(estimate.center - 9355) < 160
+
+
+def test_the_scan_ends_at_the_travel(make_sky, make_task):
+    sky = make_sky(flux=0.001)
+    log = ObservingLog(make_task(500, low=0, high=1000, approach="inward", backlash_steps=100))
+    with pytest.raises(NoFocusFound, match="between 81 and 500") as failure:
+        sky.run(locate(log, 500))
+    assert failure.value.reason == "no_spectrum"
+
+
+def test_what_the_user_says_of_the_optics_is_the_first_guess(make_task):
+    assert first_guess(make_task(0, spacing_steps=15), 0).blur_steps == pytest.approx(34.9, abs=0.1)
+    told = make_task(0, spacing_steps="auto", f_ratio=7.0, microns_per_step=3.2)
+    assert first_guess(told, 0).blur_steps == pytest.approx(63.1, abs=0.1)  # 25 um / (0.866 * 3.2 um / 7)
+    assert first_guess(make_task(0, spacing_steps="auto"), 0).blur_scatter > 1.0
+
+
+def test_the_span_follows_the_spacing_or_the_blur(make_task):
+    assert half_span(make_task(0, spacing_steps=20, samples_each_side=3), 99.0) == 60.0
+    assert half_span(make_task(0, spacing_steps="auto"), 40.0) == pytest.approx(4 * 0.43 * 40.0)
