@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from autofocus.model import Frame, Measurement
+from autofocus.model import NAN, Frame, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,21 @@ class Focuser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GuidingState:
-    """How guiding went at one sample."""
+    """How guiding went at one sample.
+
+    ``gone``: the guider itself is lost, not only its star, and will not be asked again. ``shift_px`` is by how much
+    the move displaced the star on the guide camera (x, y); ``hfd_px`` and ``mass`` are the guide star's medians.
+    """
 
     settled: bool = True
     lost: bool = False
     waited_s: float = 0.0
     why: str = ""
-    details: Mapping[str, float] = field(default_factory=dict)
+    gone: bool = False
+    shift_px: tuple[float, float] | None = None
+    pixel_scale_arcsec: float | None = None
+    hfd_px: float = NAN
+    mass: float = NAN
 
 
 class Guider(Protocol):
@@ -135,6 +143,12 @@ class Guider(Protocol):
 
     def open(self) -> None:
         """Connect; remember what guiding was like before the run."""
+
+    def move_started(self) -> None:
+        """The focuser is about to move: the image will shift."""
+
+    def move_ended(self) -> None:
+        """The focuser is at rest again."""
 
     def settle(self) -> GuidingState:
         """Wait after a move until the star is back, or the settings' timeout ends."""

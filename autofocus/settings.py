@@ -136,6 +136,10 @@ class GuiderSettings(Section):
     """longest wait for the guider at one point, seconds"""
     on_failure: Literal["continue", "stop"] = "continue"
     """what to do when it does not settle: continue (the frame's NSIG is not used) or stop"""
+    start_if_stopped: bool = False
+    """true: have PHD2 connect its equipment and start, or resume, guiding when it does not guide"""
+    pause_during_moves: bool = False
+    """true: pause PHD2 while the focuser moves, so that it never chases a moving image"""
 
 
 class TelescopeSettings(Section):
