@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autofocus.errors import FrameError, SettingsError
+from autofocus.errors import SettingsError
 from autofocus.settings import MeasureSettings, Settings
 
 if TYPE_CHECKING:
     from autofocus.devices.camera import AlpacaCamera
     from autofocus.devices.focuser import AlpacaFocuser
     from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile
-    from autofocus.model import Measurement
+    from autofocus.frames.recorded import RecordedSeries
     from autofocus.ports import Clock, Guider
     from autofocus.session.engine import Ending
     from autofocus.session.journal import Journal
@@ -126,65 +126,46 @@ def reachable(settings: Settings) -> Iterator[Settings]:
 
 
 def bench_server(
-    instrument: str, seed: int, *, speed: float = 1.0, assignments: Sequence[str] = (), port: int = 0
+    instrument: str,
+    seed: int,
+    *,
+    speed: float = 1.0,
+    assignments: Sequence[str] = (),
+    port: int = 0,
+    faults: Sequence[str] = (),
 ) -> BenchServer:
-    """The simulated bench, ready to be served over Alpaca on loopback."""
+    """The simulated bench, ready to be served over Alpaca on loopback; with ``faults`` it misbehaves."""
     from autofocus.devices.clock import RealClock
     from simulators.alpaca_server import BenchServer
     from simulators.bench import Bench
+    from simulators.faulty_server import FaultyBenchServer
     from simulators.options import BenchOptions, parse_options
 
     options = parse_options(assignments, BenchOptions(speed=speed))
-    return BenchServer(Bench(instrument, seed, clock=RealClock(), options=options), port=port)
+    bench = Bench(instrument, seed, clock=RealClock(), options=options)
+    return FaultyBenchServer(bench, faults, port=port) if faults else BenchServer(bench, port=port)
 
 
 def recorded_series(
     paths: Sequence[Path], settings: Settings, position_pattern: str | None, csv_columns: str | None
-) -> tuple[list[Measurement], list[str]]:
-    """The measurements of recorded series, and a sentence for each file that could not be read.
-
-    A path is a frame, a folder of frames, a session folder, a CSV or a N.I.N.A. report.
-    """
-    from autofocus.frames.measuring import UnreadableFile
-    from autofocus.frames.naming import is_frame_name
-    from autofocus.frames.tables import parse_csv_columns, read_series
-    from autofocus.session.journal import EVENTS, read_measurements
+) -> RecordedSeries:
+    """The measurements of recorded series: frames, folders of them, session folders, CSV tables, N.I.N.A. reports."""
+    from autofocus.frames.recorded import gather_series
+    from autofocus.frames.tables import parse_csv_columns
 
     mapping = parse_csv_columns(csv_columns) if csv_columns else None
-    taken: list[Measurement] = []
-    unreadable: list[str] = []
-    frames: list[Path] = []
-    for path in paths:
-        try:
-            if (path / EVENTS).is_file():
-                taken += read_measurements(path)
-            elif path.is_dir():
-                frames += _frames_in(path)
-            elif is_frame_name(path.name):
-                frames.append(path)
-            else:
-                taken += read_series(path, mapping)
-        except FrameError as fault:
-            unreadable.append(fault.message)
-    for one in measure_files(frames, settings.measure, position_pattern):
-        if isinstance(one, UnreadableFile):
-            unreadable.append(f"{one.file}: {one.error}")
-        else:
-            taken.append(one.measurement)
-    return taken, unreadable
+    return gather_series(paths, measurer(settings.measure, position_pattern), mapping)
 
 
-def _frames_in(folder: Path) -> list[Path]:
-    from autofocus.frames.naming import is_frame_name
-    from autofocus.frames.pending import natural
-
-    try:
-        found = [path for path in folder.iterdir() if is_frame_name(path.name) and path.is_file()]
-    except OSError as error:
-        raise FrameError(f"{folder}: cannot be read ({error.strerror or error})") from error
-    if not found:
-        raise FrameError(f"{folder}: there are no FITS files in it, and it is no session folder")
-    return sorted(found, key=lambda path: natural(path.name))
+def unheeded(settings: Settings) -> list[str]:
+    """Settings that are valid but that this version does not act upon, a sentence each."""
+    known = (
+        (settings.camera.auto_exposure, "camera.auto_exposure: the exposure stays at camera.exposure_s"),
+        (settings.camera.roi == "auto", "camera.roi: auto: the whole sensor is read"),
+        (settings.session.nina_report, "session.nina_report: no N.I.N.A. report is written"),
+        (settings.web.enabled, "web.enabled: there is no page yet"),
+    )
+    return [f"{sentence} (not in this version)" for asked, sentence in known if asked]
 
 
 def replayed(folder: Path, *, remeasure: bool) -> dict[str, Any]:

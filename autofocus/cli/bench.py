@@ -25,6 +25,10 @@ def simulate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Make the bench different: backlash_steps=40."),
     ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="NAME[:WHEN]", help="Misbehave: stuck, reset:/20, ... (docs/reliability.md)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Serve the simulated bench over Alpaca until Ctrl-C: camera 0 and focuser 0 of one telescope, under one sky."""
@@ -32,10 +36,13 @@ def simulate(
     from autofocus.devices.clock import RealClock
 
     clock = RealClock()
-    server = wiring.bench_server(instrument, seed, speed=speed, assignments=assignments or (), port=port)
+    server = wiring.bench_server(
+        instrument, seed, speed=speed, assignments=assignments or (), port=port, faults=faults or ()
+    )
     with stopping(clock.stop), server:
         if as_json:
-            print_json({"address": server.address, "instrument": instrument, "seed": seed, "speed": speed})
+            said = {"address": server.address, "instrument": instrument, "seed": seed, "speed": speed}
+            print_json(said | {"truth_address": server.truth_address, "faults": faults or []})
         else:
             typer.echo(server.address)
             typer.echo(f"{instrument}, seed {seed}: camera 0 and focuser 0; Ctrl-C ends it", err=True)

@@ -33,6 +33,8 @@ def run(
     from autofocus import wiring
     from autofocus.devices.clock import RealClock
 
+    for sentence in wiring.unheeded(settings):
+        say(f"warning: {sentence}")
     clock = RealClock()
     with stopping(clock.stop), _shown(clock, events=events) as listener:
         ending = wiring.focus(settings, clock, listeners=[listener], recover=recover)

@@ -9,7 +9,6 @@ import typer
 
 from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, say
 from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
-from autofocus.errors import FrameError
 
 
 def analyze(
@@ -38,14 +37,13 @@ def analyze(
     from autofocus import wiring
     from autofocus.session import records
     from autofocus.session.series import analyze as judge
-    from autofocus.views.lines import result_lines
+    from autofocus.views.lines import printable, result_lines
 
-    taken, unreadable = wiring.recorded_series(paths, settings, position_pattern, csv_columns)
+    series = wiring.recorded_series(paths, settings, position_pattern, csv_columns)
+    unreadable = [f"{one.file}: {one.error}" for one in series.unreadable]
     for fault in unreadable:
-        say(f"autofocus analyze: {fault}")
-    if not taken:
-        raise FrameError(unreadable[0] if unreadable else "there is nothing to analyze")
-    result = judge(taken, settings.search)
+        say(f"autofocus analyze: {printable(fault)}")
+    result = judge(series.measurements, settings.search)
     made = records.result_object(result, session=_session(paths), warnings=unreadable)
     if as_json:
         print_json(made)

@@ -86,7 +86,7 @@ def _fault(taken: Sequence[Measurement], curves: FocusCurves, tolerance: float) 
         return "not_bracketed", f"The frames do not bracket the focus: it lies further {side}; take frames there."
     from autofocus.search.gates import judge
 
-    verdict = judge(curves, sorted(positions), tolerance)
+    verdict = judge(curves, [one for one in telling if one.position is not None], tolerance)
     if not verdict.sharp:
         span = max(positions) - min(positions)
         open_by = shown_error(best.uncertainty)
