@@ -223,6 +223,7 @@ def _layout(panels: Sequence[Panel], best: BestFocus | None, colours: Colours) -
         "margin": {"l": 64, "r": 16, "t": 34, "b": 48},
         "hovermode": "closest",
         "dragmode": "zoom",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#888888", "activecolor": colours.text},
         "uirevision": "focus",  # what a person zoomed into stays, while points arrive
         # a focuser's position is a count of steps: never 9.36k
         "xaxis": axis | {"title": {"text": "focuser position, steps"}, "anchor": panels[-1].axis, "tickformat": "d"},
