@@ -123,7 +123,10 @@ Setter = Callable[[Parameters], None]
 
 
 class Device:
-    """The members every Alpaca device has; a kind of device adds its own to ``gets`` and ``puts``."""
+    """The members every Alpaca device has; a kind of device adds its own to ``gets`` and ``puts``.
+
+    All are open, so that a fault can be laid over any of them.
+    """
 
     kind = ""
     interface_version = 4
@@ -144,7 +147,7 @@ class Device:
         }
         self.gets: dict[str, Getter] = {"devicestate": self._device_state}
         self.puts: dict[str, Setter] = {}
-        self._always_puts: dict[str, Setter] = {
+        self.always_puts: dict[str, Setter] = {
             "connect": lambda _: self._connect(True),
             "disconnect": lambda _: self._connect(False),
             "connected": lambda given: self._connect(given.boolean("Connected")),
@@ -165,8 +168,8 @@ class Device:
 
     def put(self, member: str, given: Parameters) -> None:
         """Set a property or call a method; BadRequest where there is none."""
-        if member in self._always_puts:
-            self._always_puts[member](given)
+        if member in self.always_puts:
+            self.always_puts[member](given)
             return
         if member not in self.puts:
             raise BadRequest(f"a {self.kind} has nothing to PUT at {member!r}")
@@ -174,7 +177,7 @@ class Device:
 
     def operations(self) -> set[tuple[str, str]]:
         """("get" or "put", member) of everything the device answers."""
-        reads, writes = self._always | self.gets, self._always_puts | self.puts
+        reads, writes = self._always | self.gets, self.always_puts | self.puts
         return {("get", member) for member in reads} | {("put", member) for member in writes}
 
     def state(self) -> Mapping[str, Getter]:

@@ -85,7 +85,7 @@ class AlpacaApplication:
         return self.devices[kind]
 
     def _image(self, accept: str, member: str, client_transaction: int) -> Response:
-        image = self.camera.image()
+        image = self.camera.gets["imagearray"]()
         if member == "imagearray" and IMAGE_BYTES in accept.lower() and self.bench.options.imagebytes:
             return Response(image_bytes(image, client_transaction), media_type=IMAGE_BYTES)
         body = reply(client_transaction)
@@ -205,7 +205,7 @@ class BenchServer:
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self.application = AlpacaApplication(bench, middleware)
-        self._socket = _listening_socket(host, port)
+        self._socket = listening_socket(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             self.application.asgi,
@@ -223,6 +223,11 @@ class BenchServer:
     def address(self) -> str:
         """host:port, as scope.yaml takes it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def truth_address(self) -> str:
+        """Where /simulator/v1/truth is answered whatever happens."""
+        return self.address
 
     def run(self) -> None:
         """Serve in this thread until interrupted or `stop` is called."""
@@ -257,7 +262,8 @@ class BenchServer:
             yield
 
 
-def _listening_socket(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Build a socket that listens; `DeviceError` says that the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Named as TCP, for only then asyncio sets TCP_NODELAY; without it each answer waits 40 ms for an acknowledgement.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
