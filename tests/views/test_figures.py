@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_panels_do_not_overlap_and_the_guide_camera_gets_a_third():
     domains = [layout[axis]["domain"] for axis in ("yaxis3", "yaxis2", "yaxis")]
     assert domains[0][0] == 0.0
     assert domains[2][1] == 1.0
-    assert all(low[1] < high[0] for low, high in zip(domains, domains[1:], strict=False))
+    assert all(low[1] < high[0] for low, high in pairwise(domains))
     assert layout["xaxis"]["anchor"] == "y3"
     assert "yaxis3" not in focus_figure(FRAMES, CURVES)["layout"]
 
