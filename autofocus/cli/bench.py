@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from autofocus.cli.command import AsJson, print_json
+from autofocus.cli.command import AsJson, print_json, print_line
 from autofocus.cli.stopping import stopping
 from autofocus.errors import Aborted
 
@@ -44,7 +44,7 @@ def simulate(
             said = {"address": server.address, "instrument": instrument, "seed": seed, "speed": speed}
             print_json(said | {"truth_address": server.truth_address, "faults": faults or []})
         else:
-            typer.echo(server.address)
+            print_line(server.address)
             typer.echo(f"{instrument}, seed {seed}: camera 0 and focuser 0; Ctrl-C ends it", err=True)
         try:
             while True:
