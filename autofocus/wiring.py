@@ -131,19 +131,22 @@ def bench_server(
     *,
     speed: float = 1.0,
     assignments: Sequence[str] = (),
-    port: int = 0,
     faults: Sequence[str] = (),
+    port: int = 0,
 ) -> BenchServer:
-    """The simulated bench, ready to be served over Alpaca on loopback; with ``faults`` it misbehaves."""
+    """The simulated bench, ready to be served over Alpaca on loopback; with faults it misbehaves as they say."""
     from autofocus.devices.clock import RealClock
     from simulators.alpaca_server import BenchServer
     from simulators.bench import Bench
-    from simulators.faulty_server import FaultyBenchServer
     from simulators.options import BenchOptions, parse_options
 
     options = parse_options(assignments, BenchOptions(speed=speed))
     bench = Bench(instrument, seed, clock=RealClock(), options=options)
-    return FaultyBenchServer(bench, faults, port=port) if faults else BenchServer(bench, port=port)
+    if not faults:
+        return BenchServer(bench, port=port)
+    from simulators.faulty_server import FaultyBenchServer
+
+    return FaultyBenchServer(bench, faults, port=port)
 
 
 def recorded_series(
