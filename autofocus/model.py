@@ -87,7 +87,8 @@ class Measurement:
     ``nsig`` is uncorrected (the original's definition); ``window_fraction`` is the part of the star's light
     that the window holds. ``background_noise_adu`` is the RMS of one background pixel and ``columns_used``
     the number of columns averaged. ``phase``, ``elapsed_s`` and ``cost_s`` are set by the session: time
-    reaches the search through them alone.
+    reaches the search through them alone. ``guide_hfd_px`` and ``guide_mass`` are the medians of the guide star during
+    the exposure, as the guider gives them.
     """
 
     file: str = ""
@@ -119,6 +120,8 @@ class Measurement:
     used: bool = True
     why: str = ""
     notes: tuple[str, ...] = ()
+    guide_hfd_px: float = NAN
+    guide_mass: float = NAN
 
 
 @dataclass(frozen=True, slots=True)

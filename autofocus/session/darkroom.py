@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from autofocus import __version__
 from autofocus.errors import FrameError
-from autofocus.model import Flag, Frame, Measurement, Sample
+from autofocus.model import NAN, Flag, Frame, Measurement, Sample
 from autofocus.ports import FrameStore
 from autofocus.session import events, headers
+from autofocus.session.guidestar import cloud_note
 from autofocus.session.ledger import Ledger
 from autofocus.session.pictures import picture_of
 from autofocus.session.quiet import quietly
@@ -29,7 +30,7 @@ UNREADABLE_LIMIT = 3  # frames in a row; then the camera, not chance, is at faul
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """A frame that waits in the camera, and all that is known of how it was taken.
+    """A frame that waits in the camera, and all that is known of how it was taken (``guide_star``: HFD px and mass).
 
     ``spent_s`` is what it added to the run up to ``ended_s``, the end of its exposure; ``fetched`` is set once it
     has left the camera, or cannot.
@@ -46,6 +47,7 @@ class Exposed:
     last: bool
     flags: tuple[Flag, ...] = ()
     temperature_c: float | None = None
+    guide_star: tuple[float, float] = (NAN, NAN)
     fetched: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
@@ -124,6 +126,8 @@ class Darkroom:
     def _tell(self, bare: Measurement, taken: Exposed) -> Measurement:
         """Add what the session knows, journal it, and hand on exactly what the journal holds."""
         behind_s = self._stream.elapsed_s - taken.ended_s if taken.last else 0.0
+        hfd_px, mass = taken.guide_star
+        cloud = cloud_note(hfd_px, mass, self.developed)
         measurement = events.as_journaled(
             replace(
                 bare,
@@ -131,7 +135,10 @@ class Darkroom:
                 position=float(taken.position),
                 exposure_s=taken.exposure_s,
                 started_utc=taken.started_utc,
-                flags=tuple(dict.fromkeys((*bare.flags, *taken.flags))),
+                flags=tuple(dict.fromkeys((*bare.flags, *taken.flags, *((Flag.CLOUDED,) if cloud else ())))),
+                notes=(*bare.notes, cloud) if cloud else bare.notes,
+                guide_hfd_px=hfd_px,
+                guide_mass=mass,
                 phase=taken.sample.phase,
                 elapsed_s=taken.ended_s,
                 cost_s=taken.spent_s + behind_s,

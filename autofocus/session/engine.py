@@ -17,12 +17,14 @@ from autofocus.session import history, lock, opening, records
 from autofocus.session.budget import Budget
 from autofocus.session.darkroom import Darkroom, Measure
 from autofocus.session.events import CurveFitted, PhaseChanged, SessionEnded, SweepPlanned
+from autofocus.session.guiding import Guiding
 from autofocus.session.homecoming import Close, Homecoming, Whereabouts
 from autofocus.session.journal import Journal, WriteFrame
 from autofocus.session.ledger import Ledger
 from autofocus.session.motion import Motion
 from autofocus.session.observe import LiveObserver, Observer
 from autofocus.session.rig import Rig
+from autofocus.session.shifts import shift_table
 from autofocus.session.stream import Listener, Stream
 from autofocus.settings import Settings
 
@@ -113,9 +115,10 @@ class _Run:
         self._journal = journal
         self._stream = stream = Stream(rig.clock, journal, listeners)
         self._ledger = ledger = Ledger(rig.clock)
-        self._motion = Motion(rig.focuser, settings.focuser, stream, ledger)
+        self._guiding = Guiding(rig, settings, measure, stream, ledger)
+        self._motion = Motion(rig.focuser, settings.focuser, stream, ledger, self._guiding)
         self._darkroom = Darkroom(rig, settings, measure, journal, stream, ledger)
-        self._observer = LiveObserver(rig, settings, self._motion, self._darkroom, stream, ledger)
+        self._observer = LiveObserver(rig, settings, self._motion, self._guiding, self._darkroom, stream, ledger)
         self._opened: list[Close] = []
         self._start: int | None = None
 
@@ -145,7 +148,7 @@ class _Run:
     def _open(self, *, recover: bool) -> FocusTask:
         task: FocusTask | None = None
         try:
-            stands_at = opening.open_devices(self._rig, self._opened)
+            stands_at = opening.open_devices(self._rig, self._opened, self._guiding.open)
             self._motion.locate()
             self._start = self._settle_the_past(stands_at, recover=recover)
             task = opening.focus_task(self._settings, self._rig, self._start)
@@ -213,6 +216,7 @@ class _Run:
             tally=self._ledger.tally(),
             session=str(self._journal.folder),
             warnings=self._stream.warnings,
+            more={"image_shift": shift_table(self._guiding.shifts)},
         )
         return self._close_the_books(result, made, error)
 

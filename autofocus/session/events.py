@@ -87,12 +87,17 @@ class FocuserMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(Event):
-    """Settling and guiding after a move are over; ``settled`` is false when the guider never got there."""
+    """Settling and guiding after a move are over; ``settled`` is false when the guider never got there.
+
+    ``shift_px`` is by how much the move displaced the star on the guide camera, NaN where no guider saw it.
+    """
 
     position: int
     settled: bool = True
     waited_s: float = 0.0
     why: str = ""
+    shift_px: float = float("nan")
+    shift_arcsec: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

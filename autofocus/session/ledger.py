@@ -23,6 +23,7 @@ class Ledger:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._began = clock.monotonic()
         self.exposures = 0
+        self.glances = 0  # short frames that only watched the spectrum settle; no budget counts them
         self.moves = 0
 
     @contextmanager
@@ -39,4 +40,6 @@ class Ledger:
         """The sums so far."""
         with self._lock:
             spent = dict(self._seconds)
-        return Tally(self.exposures, self.moves, {**spent, "total_s": self._clock.monotonic() - self._began})
+        return Tally(
+            self.exposures + self.glances, self.moves, {**spent, "total_s": self._clock.monotonic() - self._began}
+        )

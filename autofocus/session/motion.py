@@ -6,6 +6,7 @@ from autofocus.errors import PositionNotReached
 from autofocus.ports import Focuser
 from autofocus.search.approach import Direction, waypoints
 from autofocus.session.events import FocuserMoved, FocuserMoving
+from autofocus.session.guiding import Guiding
 from autofocus.session.ledger import Ledger
 from autofocus.session.stream import Stream
 from autofocus.settings import FocuserSettings
@@ -15,13 +16,18 @@ class Motion:
     """Moves a focuser so that it always arrives from the same side.
 
     ``position`` is where it was last seen, ``under_way`` is true while a motion was commanded and its end not seen.
+    ``guiding`` is told of every way that is gone.
     """
 
-    def __init__(self, focuser: Focuser, settings: FocuserSettings, stream: Stream, ledger: Ledger) -> None:
+    def __init__(
+        self, focuser: Focuser, settings: FocuserSettings, stream: Stream, ledger: Ledger, guiding: Guiding
+    ) -> None:
         self._focuser = focuser
         self._settings = settings
         self._stream = stream
         self._ledger = ledger
+        self._guiding = guiding
+        self._legs: list[int] = []
         self._arrived: Direction | None = None
         self.position: int | None = None
         self.under_way = False
@@ -38,8 +44,11 @@ class Motion:
     def go_to(self, target: int) -> int:
         """Bring it there and return where it stands; raise `PositionNotReached` if that is not the target."""
         current = self.locate()
-        for point in self._way(current, target):
-            self._move(point, overshoot=point != target)
+        way = self._way(current, target)
+        if way:
+            with self._guiding.moving():
+                for point in way:
+                    self._move(point, overshoot=point != target)
         self._arrived = self._settings.approach
         reached = target if self.position is None else self.position
         tolerance = self._settings.position_tolerance_steps
@@ -51,6 +60,18 @@ class Motion:
                 operation="move",
             )
         return reached
+
+    def hop(self, point: int) -> int:
+        """Go to a place on the way, whatever the direction, and return where it stands."""
+        self.locate()
+        with self._guiding.moving():
+            self._move(point, overshoot=False)
+        return point if self.position is None else self.position
+
+    def legs_since(self) -> tuple[int, ...]:
+        """The motions since this was last asked, signed steps."""
+        legs, self._legs = tuple(self._legs), []
+        return legs
 
     def still_at(self, reached: int) -> bool:
         """Does it stand where it was left? Another program may have moved it."""
@@ -76,7 +97,7 @@ class Motion:
             return (target,)
 
     def _move(self, point: int, *, overshoot: bool) -> None:
-        stream = self._stream
+        stream, before = self._stream, self.position
         self._arrived = None
         self._ledger.moves += 1
         self.under_way = True
@@ -85,5 +106,7 @@ class Motion:
         with self._ledger.timed("moving_s"):
             self.position = self._focuser.move(point)
         self.under_way = False
+        if before is not None:
+            self._legs.append(self.position - before)
         now = stream.elapsed_s
         stream.tell(FocuserMoved(elapsed_s=now, position=self.position, target=point, took_s=now - began))

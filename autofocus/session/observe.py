@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Protocol
 
-from autofocus.errors import GuidingError, PositionNotReached
-from autofocus.model import Flag, Measurement, Sample, Sweep
+from autofocus.errors import PositionNotReached
+from autofocus.model import Measurement, Sample, Sweep
 from autofocus.ports import GuidingState
 from autofocus.session.darkroom import Darkroom, Exposed
 from autofocus.session.events import ExposureStarted, Settled
+from autofocus.session.guiding import Guiding, guide_star, guiding_flags
 from autofocus.session.ledger import Ledger
 from autofocus.session.motion import Motion
 from autofocus.session.quiet import quietly
@@ -34,18 +36,32 @@ class LiveObserver:
     """Takes samples with real or simulated devices, one worker developing each frame while the focuser moves on."""
 
     def __init__(
-        self, rig: Rig, settings: Settings, motion: Motion, darkroom: Darkroom, stream: Stream, ledger: Ledger
+        self,
+        rig: Rig,
+        settings: Settings,
+        motion: Motion,
+        guiding: Guiding,
+        darkroom: Darkroom,
+        stream: Stream,
+        ledger: Ledger,
     ) -> None:
         self._rig = rig
         self._settings = settings
         self._motion = motion
+        self._guiding = guiding
         self._darkroom = darkroom
         self._stream = stream
         self._ledger = ledger
         self._worker: Worker = ThreadWorker() if rig.overlapped else InlineWorker()
         self._pending: list[tuple[Exposed, Future[Measurement]]] = []
         self._last_end_s = 0.0
-        self.exposing = False
+        self._exposing = False
+        guiding.glances.before_each = self._wait_for_camera
+
+    @property
+    def exposing(self) -> bool:
+        """Is the camera at work, for a frame or for a glance at the spectrum?"""
+        return self._exposing or self._guiding.glances.under_way
 
     def observe(self, sweep: Sweep, may_take: MayTake) -> tuple[Measurement, ...]:
         """Take the samples in order, each exposure once the download before it is over."""
@@ -84,53 +100,56 @@ class LiveObserver:
         self._wait_for_camera()
         if not self._motion.still_at(reached):
             reached, guiding = self._arrive_again(sample, reached)
-        exposure_s = sample.exposure_s or self._settings.camera.exposure_s
-        self._ledger.exposures += 1
-        number, name = self._ledger.exposures, frame_name(self._ledger.exposures, reached)
-        started_utc = self._rig.clock.utc().isoformat(timespec="milliseconds").removesuffix("+00:00")
-        told = ExposureStarted(
-            elapsed_s=self._stream.elapsed_s,
-            number=number,
-            position=reached,
-            exposure_s=exposure_s,
-            phase=sample.phase,
-        )
-        self._stream.tell(told)
-        kept = self._expose(exposure_s)
+        started_utc, kept = self._expose(sample, reached)
+        if kept.lost and self._ledger.exposures < self._settings.search.max_exposures:
+            self._stream.warn(f"{kept.why} in exposure {self._ledger.exposures} at {reached}, which is repeated once")
+            guiding = self._settle(reached)
+            started_utc, kept = self._expose(sample, reached)
+        self._guiding.accept(kept)
         self._last_end_s = self._stream.elapsed_s
         return Exposed(
-            number=number,
-            name=name,
+            number=self._ledger.exposures,
+            name=frame_name(self._ledger.exposures, reached),
             sample=sample,
             position=reached,
-            exposure_s=exposure_s,
+            exposure_s=self._exposure_s(sample),
             started_utc=started_utc,
             ended_s=self._last_end_s,
             spent_s=self._last_end_s - began,
             last=last,
-            flags=_guiding_flags(guiding, kept),
+            flags=guiding_flags(guiding, kept),
             temperature_c=quietly(self._rig.focuser.temperature),
+            guide_star=guide_star(guiding, kept),
         )
 
     def _arrive(self, sample: Sample) -> tuple[int, GuidingState]:
         """Approach, let the optics come to rest, and wait for the guider."""
         already = self._motion.position
         moves = self._ledger.moves
+        for hop in self._guiding.hops(already, sample.position, self._darkroom.developed):
+            self._settle(self._motion.hop(hop))
         reached = self._motion.go_to(sample.position)
         if moves == self._ledger.moves and already == reached and self._pending:
             return reached, GuidingState()  # a repeat: nothing moved, so nothing has to settle
+        return reached, self._settle(reached)
+
+    def _settle(self, reached: int) -> GuidingState:
+        """Let the optics come to rest, and wait for the guider."""
         with self._ledger.timed("settling_s"):
             self._rig.clock.sleep(self._settings.focuser.settle_s)
-        guiding = self._guide()
+        guiding = self._guiding.settle(reached, self._motion.legs_since())
+        shift_px = math.nan if guiding.shift_px is None else math.hypot(*guiding.shift_px)
         told = Settled(
             elapsed_s=self._stream.elapsed_s,
             position=reached,
             settled=guiding.settled and not guiding.lost,
             waited_s=guiding.waited_s,
             why=guiding.why,
+            shift_px=shift_px,
+            shift_arcsec=shift_px * (guiding.pixel_scale_arcsec or math.nan),
         )
         self._stream.tell(told)
-        return reached, guiding
+        return guiding
 
     def _arrive_again(self, sample: Sample, left_at: int) -> tuple[int, GuidingState]:
         found = self._motion.position
@@ -148,45 +167,30 @@ class LiveObserver:
             )
         return reached, guiding
 
-    def _guide(self) -> GuidingState:
-        if self._rig.guider is None:
-            return GuidingState()
-        with self._ledger.timed("guiding_s"):
-            state = self._rig.guider.settle()
-        self._judge(state)
-        return state
+    def _exposure_s(self, sample: Sample) -> float:
+        return sample.exposure_s or self._settings.camera.exposure_s
 
-    def _expose(self, exposure_s: float) -> GuidingState:
-        guider = self._rig.guider
-        self.exposing = True
+    def _expose(self, sample: Sample, reached: int) -> tuple[str, GuidingState]:
+        """Take the frame; return when it began (UTC) and whether the guider kept the star."""
+        exposure_s = self._exposure_s(sample)
+        self._ledger.exposures += 1
+        started_utc = self._rig.clock.utc().isoformat(timespec="milliseconds").removesuffix("+00:00")
+        told = ExposureStarted(
+            elapsed_s=self._stream.elapsed_s,
+            number=self._ledger.exposures,
+            position=reached,
+            exposure_s=exposure_s,
+            phase=sample.phase,
+        )
+        self._stream.tell(told)
+        self._exposing = True
         with self._ledger.timed("exposing_s"):
-            if guider is not None:
-                guider.exposure_started()
+            self._guiding.exposure_started()
             self._rig.camera.expose(exposure_s)
-        self.exposing = False
-        kept = GuidingState() if guider is None else guider.exposure_ended()
-        self._judge(kept)
-        return kept
-
-    def _judge(self, state: GuidingState) -> None:
-        """Stop the run where the settings say so; otherwise the frame is flagged and its NSIG not used."""
-        if state.settled and not state.lost:
-            return
-        trouble = state.why or ("the guide star was lost" if state.lost else "guiding did not settle")
-        if self._settings.guider.on_failure == "stop":
-            raise GuidingError(f"{trouble}; guider.on_failure says to stop then")
-        self._stream.warn(f"{trouble}; the run goes on without the NSIG of such frames")
+        self._exposing = False
+        return started_utc, self._guiding.exposure_ended()
 
 
 def frame_name(number: int, position: int) -> str:
     """The name of a frame, without suffix; N.I.N.A.'s users know the position at its end."""
     return f"{number:04d}-{position}"
-
-
-def _guiding_flags(*states: GuidingState) -> tuple[Flag, ...]:
-    flags = []
-    if any(not state.settled for state in states):
-        flags.append(Flag.GUIDING_UNSETTLED)
-    if any(state.lost for state in states):
-        flags.append(Flag.GUIDING_LOST)
-    return tuple(flags)

@@ -27,7 +27,7 @@ def without_password(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def open_devices(rig: Rig, opened: list[tuple[str, Callable[[], None]]]) -> int:
+def open_devices(rig: Rig, opened: list[tuple[str, Callable[[], None]]], open_guider: Callable[[], None]) -> int:
     """Open all, noting in ``opened`` what has to be closed again; return where the focuser stands."""
     opened.append(("camera", rig.camera.close))  # first noted: a half-opened device is closed as well
     rig.camera.open()
@@ -35,7 +35,7 @@ def open_devices(rig: Rig, opened: list[tuple[str, Callable[[], None]]]) -> int:
     rig.focuser.open()
     if rig.guider is not None:
         opened.append(("guider", rig.guider.close))
-        rig.guider.open()
+        open_guider()
     return rig.focuser.position()
 
 

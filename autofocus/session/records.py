@@ -10,6 +10,7 @@ from autofocus import errors
 from autofocus.errors import AutofocusError
 from autofocus.model import BestFocus, CurveFit, FocusCurves, FocusResult, Measurement
 from autofocus.session import jsonform
+from autofocus.session.guidestar import guide_object
 
 SCHEMA = 1
 TIMES = ("total_s", "exposing_s", "moving_s", "settling_s", "guiding_s", "fetching_s", "measuring_s")
@@ -18,7 +19,7 @@ FRAME_FIELDS = (
     "center_px", "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "dispersion_axis",
     "flags", "started_utc",
 )  # fmt: skip
-REST_FIELDS = ("temperature_c", "verdict")
+REST_FIELDS = ("temperature_c", "verdict", "guide_hfd_px", "guide_mass")
 EXIT_CODES = {
     "settings": 2, "device": 3, "busy": 3, "guiding": 5, "frame": 6, "storage": 7, "internal": 1,
 }  # fmt: skip
@@ -93,6 +94,7 @@ def result_object(
             "fwhm_sigmas": jsonform.encode(result.confirmed.fwhm_sigmas),
             "nsig_sigmas": jsonform.encode(result.confirmed.nsig_sigmas),
         }
+    guide, remarks = guide_object(result.measurements, curves, curve_object)
     made = {
         "schema": SCHEMA,
         "outcome": result.outcome,
@@ -107,8 +109,10 @@ def result_object(
         "samples": sample_objects(result.measurements, curves.left_out),
         "exposures": spent.exposures,
         "moves": spent.moves,
-        "warnings": list(dict.fromkeys((*result.warnings, *curves.warnings, *warnings))),
+        "warnings": list(dict.fromkeys((*result.warnings, *curves.warnings, *warnings, *remarks))),
         "losses": list(curves.losses),
+        "guide": guide,
+        "image_shift": None,
         "timing": {name: round(spent.timing.get(name, 0.0), 3) for name in TIMES},
         "session": session,
         **(more or {}),

@@ -115,6 +115,12 @@ class FakeGuider:
     def open(self) -> None:
         self.log.append("open guider")
 
+    def move_started(self) -> None:
+        self.log.append("pause")
+
+    def move_ended(self) -> None:
+        self.log.append("resume")
+
     def settle(self) -> GuidingState:
         self.log.append("guide")
         return self.states.pop(0) if self.states else GuidingState(waited_s=1.0)
