@@ -12,11 +12,12 @@ import typer
 from autofocus.cli.bench import simulate
 from autofocus.cli.command import RESULT_COMMANDS, Verbose, Version, command, report_fault
 from autofocus.cli.files import init
-from autofocus.cli.frames import measure, watch
+from autofocus.cli.frames import measure
 from autofocus.cli.network import devices
 from autofocus.cli.preflight import check
 from autofocus.cli.run import run
 from autofocus.cli.series import analyze, replay
+from autofocus.cli.watch import watch
 from autofocus.errors import SettingsError
 
 # ClickException, wherever this version of typer keeps it

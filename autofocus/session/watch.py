@@ -10,15 +10,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from autofocus.model import BestFocus, Flag, FocusCurves, Measurement, Metric, Objective
-from autofocus.session.advice import NextFrame, advise, direction, optima, usual_spacing
-from autofocus.session.rough import RoughOptimum, rough_optimum
+from autofocus.model import BestFocus, FocusCurves, Measurement, Metric, Objective
+from autofocus.session.advice import NextFrame, advise, optima, usual_spacing
+from autofocus.session.rough import rough_optimum
+from autofocus.session.trend import downhill, guessed, tells, trend
 
 GAP_S = 1200.0
 SAME_EXPOSURE = 0.01
-CLEAR_CHANGE_SIGMAS = 2.0
-
 MOST_CANDIDATES = 60
+MOST_FITTED = 60  # the last frames of a series: a fit stays a matter of half a second through a long night
+RESTING = 3  # frames in a row at one position; from then on nobody is turning the knob, and advice would be chatter
 
 Fit = Callable[[Sequence[Measurement], Objective], FocusCurves]
 Design = Callable[[Sequence[Measurement], Sequence[float], Objective], NextFrame | None]
@@ -85,7 +86,11 @@ class Companion:
     _last_s: float | None = None
 
     def feed(self, measurement: Measurement, setup: Setup | None = None, received_s: float | None = None) -> Counsel:
-        """Take one more frame into account.
+        """Take one more frame into account and say what it means."""
+        return self.counsel(self.take(measurement, setup, received_s))
+
+    def take(self, measurement: Measurement, setup: Setup | None = None, received_s: float | None = None) -> str:
+        """Take one more frame into account; why it begins a new series, or "".
 
         ``received_s`` is when it came (seconds from any zero), for the gaps where frames do not say when they began.
         """
@@ -96,7 +101,7 @@ class Companion:
         self.series.append(measurement)
         self._setup = _known(self._setup, setup)
         self._last_s = received_s
-        return self.counsel(began)
+        return began
 
     def new_series(self) -> None:
         """Begin afresh: what comes next has nothing to do with what was."""
@@ -107,14 +112,23 @@ class Companion:
         """Forget the positions of these frames: the numbers in their names turned out to merely count up."""
         self.series = [replace(one, position=None) if one.file in files else one for one in self.series]
 
+    @property
+    def star(self) -> str:
+        """The star of the series, "" where no frame says it."""
+        return self._setup.star
+
     def counsel(self, began: str = "") -> Counsel:
         """What there is to say of the series as it stands."""
-        placed = [one for one in self.series if _tells(one) and one.position is not None]
+        return self.judge(self.series, began)
+
+    def judge(self, series: Sequence[Measurement], began: str = "") -> Counsel:
+        """What there is to say of frames that belong together; may be asked from another thread."""
+        placed = _of_use(series)
         positions = [one.position for one in placed if one.position is not None]
         if not positions:
-            return Counsel(began, None, self._trend())
-        last = self.series[-1]
-        if not _tells(last):
+            return Counsel(began, None, trend(series))
+        last = series[-1]
+        if not tells(last):
             return Counsel(began, None, (f"{last.verdict or 'no spectrum found'}: this frame tells nothing of focus",))
         if len(set(positions)) < 3:
             left = 3 - len(set(positions))
@@ -158,35 +172,26 @@ class Companion:
         metrics: tuple[Metric, ...] = ("nsig", "fwhm") if self.objective == "nsig" else ("fwhm", "nsig")
         guesses = [guess for metric in metrics if (guess := rough_optimum(placed, metric)) and guess.bracketed]
         if not guesses:
-            return (_downhill(placed, positions),)
+            return (downhill(placed, positions),)
         first = guesses[0]
-        said = " | ".join(_guess(guess) for guess in guesses)
+        said = " | ".join(guessed(guess) for guess in guesses)
         best = BestFocus(first.metric, first.position, first.uncertainty, first.position, first.position)
         return (said, *advise(FocusCurves(best=best), positions, self.tolerance_steps))
 
-    def _trend(self) -> tuple[str, ...]:
-        """Without positions: what the last frame did, and the best so far."""
-        telling = [one for one in self.series if _tells(one)]
-        last = self.series[-1] if self.series else None
-        if last is not None and not _tells(last):
-            return (f"{last.verdict or 'no spectrum found'}: this frame tells nothing of focus",)
-        if len(telling) < 2:
-            return ()
-        before, now = telling[-2:]
-        trend = f"FWHM {_arrow(before, now, 'fwhm')} NSIG {_arrow(before, now, 'nsig')}"
-        narrowest = min((one for one in telling if one.fwhm_px > 0), key=lambda one: one.fwhm_px, default=None)
-        brightest = max((one for one in telling if one.nsig > 0), key=lambda one: one.nsig, default=None)
-        parts = [trend]
-        if narrowest is not None:
-            parts.append(f"narrowest so far {narrowest.file} ({narrowest.fwhm_px:.2f}px)")
-        if brightest is not None:
-            parts.append(f"most light so far {brightest.file} ({brightest.nsig:.2f})")
-        return (" | ".join(parts),)
+
+def resting(series: Sequence[Measurement]) -> bool:
+    """Whether nobody has turned the knob for some frames: advice would be chatter."""
+    last = [one.position for one in series[-RESTING - 1 :]]
+    return len(last) > RESTING and last[0] is not None and len(set(last)) == 1
 
 
-def _tells(one: Measurement) -> bool:
-    """Whether a frame says anything of focus."""
-    return Flag.NO_TRACE not in one.flags and (one.fwhm_px > 0 or one.nsig > 0)
+def _of_use(series: Sequence[Measurement]) -> list[Measurement]:
+    """The frames that a fit takes: with a position, the last ones; of a long rest at one position the first few."""
+    kept: list[Measurement] = []
+    for one in series:
+        if tells(one) and one.position is not None and not resting([*kept[-RESTING:], one]):
+            kept.append(one)
+    return kept[-MOST_FITTED:]
 
 
 def _differ(one: float | None, other: float | None) -> bool:
@@ -209,37 +214,3 @@ def _epoch(started_utc: str | None) -> float | None:
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _guess(guess: RoughOptimum) -> str:
-    name = "narrowest" if guess.metric == "fwhm" else "most light"
-    return f"{name} near {guess.position:.0f} ± {max(guess.uncertainty, 1.0):.0f}"
-
-
-def _downhill(placed: Sequence[Measurement], positions: Sequence[float]) -> str:
-    """Where to look next when the numbers only rise or only fall: beyond the best end."""
-    with_width = [one for one in placed if one.fwhm_px > 0]
-    best = (
-        min(with_width, key=lambda one: one.fwhm_px)
-        if len(with_width) >= 2
-        else max(placed, key=lambda one: one.nsig if one.nsig > 0 else 0.0)
-    )
-    place, low, high = best.position or 0.0, min(positions), max(positions)
-    spacing = (high - low) / (len(set(positions)) - 1)
-    target = high + spacing if place > (low + high) / 2 else low - spacing
-    away = target - positions[-1]
-    return f"focus is not bracketed yet: move {direction(away)} about {abs(away):.0f} to {target:.0f} and take a frame"
-
-
-def _arrow(before: Measurement, now: Measurement, metric: Metric) -> str:
-    """Up, down or level, from the change against its error."""
-    if metric == "fwhm":
-        change, errors = now.fwhm_px - before.fwhm_px, (before.fwhm_err_px, now.fwhm_err_px)
-    else:
-        change, errors = now.nsig - before.nsig, (before.nsig_err, now.nsig_err)
-    error = math.hypot(*(item if math.isfinite(item) else 0.0 for item in errors))
-    if not math.isfinite(change):
-        return "?"
-    if abs(change) <= CLEAR_CHANGE_SIGMAS * error:
-        return "→"
-    return "↑" if change > 0 else "↓"

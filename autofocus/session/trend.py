@@ -1,0 +1,71 @@
+"""What a series tells without focus curves: the trend from frame to frame, a first guess, where to look next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from autofocus.model import Flag, Measurement, Metric
+from autofocus.session.advice import direction
+from autofocus.session.rough import RoughOptimum
+
+CLEAR_CHANGE_SIGMAS = 2.0
+
+
+def tells(one: Measurement) -> bool:
+    """Whether a frame says anything of focus."""
+    return Flag.NO_TRACE not in one.flags and (one.fwhm_px > 0 or one.nsig > 0)
+
+
+def trend(series: Sequence[Measurement]) -> tuple[str, ...]:
+    """Without positions: what the last frame did, and the best so far."""
+    telling = [one for one in series if tells(one)]
+    last = series[-1] if series else None
+    if last is not None and not tells(last):
+        return (f"{last.verdict or 'no spectrum found'}: this frame tells nothing of focus",)
+    if len(telling) < 2:
+        return ()
+    before, now = telling[-2:]
+    parts = [f"FWHM {_arrow(before, now, 'fwhm')} NSIG {_arrow(before, now, 'nsig')}"]
+    narrowest = min((one for one in telling if one.fwhm_px > 0), key=lambda one: one.fwhm_px, default=None)
+    brightest = max((one for one in telling if one.nsig > 0), key=lambda one: one.nsig, default=None)
+    if narrowest is not None:
+        parts.append(f"narrowest so far {narrowest.file} ({narrowest.fwhm_px:.2f}px)")
+    if brightest is not None:
+        parts.append(f"most light so far {brightest.file} ({brightest.nsig:.2f})")
+    return (" | ".join(parts),)
+
+
+def guessed(guess: RoughOptimum) -> str:
+    """A first guess in words."""
+    name = "narrowest" if guess.metric == "fwhm" else "most light"
+    return f"{name} near {guess.position:.0f} ± {max(guess.uncertainty, 1.0):.0f}"
+
+
+def downhill(placed: Sequence[Measurement], positions: Sequence[float]) -> str:
+    """Where to look next when the numbers only rise or only fall: beyond the best end."""
+    with_width = [one for one in placed if one.fwhm_px > 0]
+    best = (
+        min(with_width, key=lambda one: one.fwhm_px)
+        if len(with_width) >= 2
+        else max(placed, key=lambda one: one.nsig if one.nsig > 0 else 0.0)
+    )
+    place, low, high = best.position or 0.0, min(positions), max(positions)
+    spacing = (high - low) / (len(set(positions)) - 1)
+    target = high + spacing if place > (low + high) / 2 else low - spacing
+    away = target - positions[-1]
+    return f"focus is not bracketed yet: move {direction(away)} about {abs(away):.0f} to {target:.0f} and take a frame"
+
+
+def _arrow(before: Measurement, now: Measurement, metric: Metric) -> str:
+    """Up, down or level, from the change against its error."""
+    if metric == "fwhm":
+        change, errors = now.fwhm_px - before.fwhm_px, (before.fwhm_err_px, now.fwhm_err_px)
+    else:
+        change, errors = now.nsig - before.nsig, (before.nsig_err, now.nsig_err)
+    error = math.hypot(*(item if math.isfinite(item) else 0.0 for item in errors))
+    if not math.isfinite(change):
+        return "?"
+    if abs(change) <= CLEAR_CHANGE_SIGMAS * error:
+        return "→"
+    return "↑" if change > 0 else "↓"
