@@ -14,8 +14,8 @@ from autofocus.search.sweep import Room, clipped, is_inside
 from autofocus.settings import SearchSettings
 
 NEARLY = 1.2  # of the tolerance: one more exposure should do
-REACH = 1.2
-CANDIDATES = 33
+REACH = 1.8
+CANDIDATES = 49
 
 
 def beyond(

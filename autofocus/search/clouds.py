@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from statistics import median
 
 from autofocus.curve.fit import predict
 from autofocus.curve.series import light_of
@@ -21,6 +22,7 @@ STEADY_SCATTER = 0.12  # RMS of the light about its curve, relative: a clear nig
 STEADY_REPEAT = 0.2  # two frames at one place
 TOO_BRIGHT = 0.3  # above the curve
 REPEAT_STEPS = 2.0
+REPEAT_SIGMAS = 4.0  # of the scatter that seeing and guiding explain
 OWN_SIGMAS = 3.0
 
 
@@ -62,7 +64,7 @@ def unsteadiness(curves: FocusCurves, frames: Sequence[Measurement], dropped: Se
     if scatter > STEADY_SCATTER:
         return f"it scatters by {scatter:.0%} about its curve"
     change = largest_change(frames)
-    if change > STEADY_REPEAT:
+    if change > max(STEADY_REPEAT, REPEAT_SIGMAS * math.sqrt(2.0) * _usual_scatter(curves)):
         return f"it changed by {change:.0%} between two frames at one place"
     if any(_excess(curves, frame) > TOO_BRIGHT for frame in dropped):
         return "one frame is far brighter than the curve of the others"
@@ -92,6 +94,14 @@ def light_scatter(curves: FocusCurves, frames: Sequence[Measurement]) -> float:
             own = error / expected if math.isfinite(error) else 0.0
             excess.append((light / expected - 1.0) ** 2 - own**2)
     return math.sqrt(max(sum(excess) / len(excess), 0.0)) if excess else 0.0
+
+
+def _usual_scatter(curves: FocusCurves) -> float:
+    """Relative scatter of one frame's light that the fit puts down to seeing, median along the curve."""
+    curve = curves.nsig
+    if curve is None or not curve.band:
+        return 0.0
+    return median(of_frame / value for (_, value), (_, _, of_frame) in zip(curve.line, curve.band, strict=True))
 
 
 def _excess(curves: FocusCurves, frame: Measurement) -> float:
