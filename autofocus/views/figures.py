@@ -68,16 +68,10 @@ def session_figure(
     return focus_figure(state.measurements, state.curves, theme=theme, guide_hfd=guide_hfd)
 
 
-def focus_figure(
-    measurements: Sequence[Measurement],
-    curves: FocusCurves | None,
-    *,
-    theme: Theme = "light",
-    guide_hfd: Sequence[tuple[float, float]] = (),
-) -> Figure:
+def focus_figure(measurements: Sequence[Measurement], curves: FocusCurves | None, *, theme: Theme = "light") -> Figure:
     """Both focus curves over one axis of positions: points with errors, fits, optima, the band, the chosen point.
 
-    ``guide_hfd`` holds (position, HFD in px) pairs of the guide camera, which get a third panel where there are any.
+    Where the guide camera saw its star, the star's HFD gets a third panel.
     """
     known = curves or FocusCurves()
     colours = COLOURS[theme]
@@ -85,8 +79,9 @@ def focus_figure(
         Panel(TITLES["fwhm"], values(measurements, "fwhm"), colours.fwhm, "y", known.fwhm, "fwhm"),
         Panel(TITLES["nsig"], values(measurements, "nsig"), colours.nsig, "y2", known.nsig, "nsig"),
     ]
-    if guide_hfd:
-        panels.append(Panel("guide HFD, px", [(x, y, math.nan) for x, y in guide_hfd], colours.third, "y3"))
+    guide = [(one.position, one.guide_hfd_px, math.nan) for one in measurements if one.position is not None]
+    if any(hfd > 0 for _, hfd, _ in guide):
+        panels.append(Panel("guide star HFD, px", guide, colours.third, "y3"))
     traces: list[Figure] = []
     for panel in panels:
         traces += _curve_traces(panel)

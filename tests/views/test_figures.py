@@ -64,7 +64,7 @@ def test_the_figure_is_plain_json_whatever_is_missing():
     nothing = replace(CURVES.fwhm, uncertainty=math.inf, r_squared=None, band=())
     wild = FocusCurves(fwhm=nothing, best=BestFocus("fwhm", 9348.0, math.nan, math.nan, math.inf))
     for measurements, curves in (([], None), (FRAMES, None), (FRAMES, wild), ([Measurement()], CURVES)):
-        figure = focus_figure(measurements, curves, guide_hfd=[(9300.0, 2.5)])
+        figure = focus_figure([*measurements, Measurement(position=9300.0, guide_hfd_px=2.5)], curves)
         assert json.loads(json.dumps(figure, allow_nan=False)) == figure
         assert set(figure) == {"data", "layout", "config"}
 
@@ -78,7 +78,9 @@ def test_text_from_outside_stays_text():
 
 
 def test_panels_do_not_overlap_and_the_guide_camera_gets_a_third():
-    layout = focus_figure(FRAMES, CURVES, guide_hfd=[(9300.0, 2.5), (9350.0, 2.1)])["layout"]
+    figure = focus_figure([replace(FRAMES[0], guide_hfd_px=2.5), *FRAMES[1:]], CURVES)
+    guide, layout = named(figure, "guide star HFD, px"), figure["layout"]
+    assert (guide["x"][0], guide["y"][0], guide["y"][1]) == (9300.0, 2.5, None)
     domains = [layout[axis]["domain"] for axis in ("yaxis3", "yaxis2", "yaxis")]
     assert domains[0][0] == 0.0
     assert domains[2][1] == 1.0
