@@ -19,6 +19,7 @@ from autofocus import __version__
 from autofocus.errors import Aborted, AutofocusError, SettingsError
 from autofocus.scopefile import load
 from autofocus.settings import Settings
+from autofocus.views.lines import printable
 
 RESULT_COMMANDS = ("run", "analyze", "replay")
 BUG = 1
@@ -73,7 +74,7 @@ def report_fault(error: BaseException, name: str, *, as_json: bool, verbose: boo
     if isinstance(error, KeyboardInterrupt):
         error = Aborted("interrupted")
     for line in error.faults if isinstance(error, SettingsError) else (str(error),):
-        say(f"autofocus {name}: {line}")
+        say(printable(f"autofocus {name}: {line}"))
     if verbose or not isinstance(error, AutofocusError):
         traceback.print_exception(error, file=sys.stderr)
     if as_json and name in RESULT_COMMANDS:
