@@ -61,11 +61,9 @@ class Panel:
     metric: Metric | None = None
 
 
-def session_figure(
-    state: SessionState, theme: Theme = "light", guide_hfd: Sequence[tuple[float, float]] = ()
-) -> Figure:
+def session_figure(state: SessionState, theme: Theme = "light") -> Figure:
     """The figure of a session, running or ended."""
-    return focus_figure(state.measurements, state.curves, theme=theme, guide_hfd=guide_hfd)
+    return focus_figure(state.measurements, state.curves, theme=theme)
 
 
 def focus_figure(measurements: Sequence[Measurement], curves: FocusCurves | None, *, theme: Theme = "light") -> Figure:
