@@ -20,7 +20,7 @@ from autofocus.session.state import Point, SessionState
 from autofocus.session.watch import Counsel
 from autofocus.views import curveplot
 from autofocus.views.lines import frame_line, printable, unreadable_line
-from autofocus.views.terminal import CTRL_C, NARROW, PLOT_ROWS, curves, minutes, value_of
+from autofocus.views.terminal import CTRL_C, NARROW, PLOT_ROWS, curves, value_of
 
 STRIP = 60  # frames in the strip chart
 WAITING = "waiting for the first frame"
@@ -39,11 +39,12 @@ class CompanionView(Audience):
         self._series: list[Measurement] = []
         self._curves: FocusCurves | None = None
         self._advice: tuple[str, ...] = ()
-        self._heard_at: float | None = None
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, redirect_stdout=False)
+        self._heard_at = ""
+        # drawn when something has come, never by the clock: it may lie idle all night
+        self._live = Live(console=console, get_renderable=self._render, auto_refresh=False, redirect_stdout=False)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_fault: object) -> None:
@@ -61,7 +62,7 @@ class CompanionView(Audience):
         """Print the frame's line above the curves."""
         with self._lock:
             self._series.append(measurement)
-            self._heard_at = time.monotonic()
+            self._heard_at = time.strftime("%H:%M:%S")
         self._line(frame_line(measurement))
 
     def unreadable(self, file: str, error: str) -> None:
@@ -78,6 +79,7 @@ class CompanionView(Audience):
         with self._lock:
             self._curves = counsel.curves or self._curves
             self._advice = counsel.lines
+        self._live.refresh()
 
     def ended(self, summary: str) -> None:
         """Print where the focus of a series was."""
@@ -92,6 +94,7 @@ class CompanionView(Audience):
     def _clear(self, advice: str) -> None:
         with self._lock:
             self._series, self._curves, self._advice = [], None, (advice,) if advice else ()
+        self._live.refresh()
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)
@@ -114,12 +117,12 @@ class CompanionView(Audience):
         )
 
 
-def headline(series: Sequence[Measurement], heard_at: float | None, where: str) -> str:
-    """How many frames, how long ago the last one came, from where."""
-    if heard_at is None:
+def headline(series: Sequence[Measurement], heard_at: str, where: str) -> str:
+    """How many frames, when the last one came, from where."""
+    if not heard_at:
         return f"{WAITING}  ·  {printable(where)}"
     count = f"{len(series)} frame{'' if len(series) == 1 else 's'} in this series"
-    return f"{count}  ·  the last {minutes(time.monotonic() - heard_at)} ago  ·  {printable(where)}"
+    return f"{count}  ·  the last at {heard_at}  ·  {printable(where)}"
 
 
 def plots(
