@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from autofocus.devices.alpaca import Door
+from autofocus.devices.pace import Pace
 from autofocus.devices.replies import NOT_CONNECTED, is_final, is_not_implemented
 from autofocus.devices.values import truth, whole
 from autofocus.devices.wire import never_arrived
@@ -12,7 +13,6 @@ from autofocus.errors import Aborted, DeviceError, DeviceRefused, DeviceTimeout,
 from autofocus.settings import FocuserSettings
 
 _FIRST_PAUSE_S = 0.01
-_SURE = 0.5  # of the time a motion takes: IsMoving false before then shows that none is under way
 
 
 class Motion:
@@ -28,20 +28,25 @@ class Motion:
         self._count = 0
         self._unsure: str = ""
         self._rested_at: int | None = None
+        self._rested_when = 0.0
         self._target: int | None = None
-        self._seconds_per_step: float | None = None
+        self._pace = Pace()
 
     def begin(self) -> None:
         """Wait until the focuser rests, and learn whether it is absolute."""
         self.absolute = self._door.read("Absolute", truth)
         self._await_stillness()
-        self._rested_at = self.position()
+        self._rest_at(self.position())
 
     def position(self) -> int:
         """Where it stands, asked of the device; a relative focuser's own count."""
         if self._unsure:
             raise self._failed(PositionNotReached, f"stands at an unknown position: {self._unsure}")
-        return self._door.read("Position", whole) if self.absolute else self._count
+        if not self.absolute:
+            return self._count
+        here = self._door.read("Position", whole)
+        self._doubt(here, self._clock.monotonic() - self._rested_when, idle=True)
+        return here
 
     def move(self, target: int, max_increment: int | None) -> int:
         """Go to ``target``, in legs of at most ``max_increment`` steps; the position read back at rest."""
@@ -74,16 +79,32 @@ class Motion:
 
     def verify_after_return(self) -> None:
         """A server that restarted may count anew: positions then mean other places, and no move is safe."""
-        if not self.absolute or self._rested_at is None:
+        if self.absolute and self._strayed(here := self._door.read("Position", whole)):
+            self._disbelieve(f"it stood at {self._rested_at} before its server was lost and reports {here} since")
+
+    # -- whether its count can be believed --------------------------------------------------------------------------
+
+    def _rest_at(self, position: int) -> None:
+        self._rested_at = self._target = position
+        self._rested_when = self._clock.monotonic()
+
+    def _strayed(self, here: int) -> bool:
+        """Whether it stands neither where it rested, nor where it was sent, nor between the two."""
+        if self._rested_at is None or self._target is None:
+            return False
+        low, high = sorted((self._rested_at, self._target))
+        return not low - self._tolerance <= here <= high + self._tolerance
+
+    def _doubt(self, here: int, seconds: float, *, idle: bool) -> None:
+        """A controller that restarts by itself counts anew from 0: a move by such a count could run to the stop."""
+        if self._rested_at is None or not self._strayed(here):
             return
-        places = [self._rested_at] if self._target is None else [self._rested_at, self._target]
-        here = self._door.read("Position", whole)
-        if not min(places) - self._tolerance <= here <= max(places) + self._tolerance:
-            self._unsure = (
-                f"it stood at {self._rested_at} before its server was lost and reports {here} since; "
-                "its count may have been reset, so it is not moved any more"
-            )
-            raise self._failed(PositionNotReached, f"stands at an unknown position: {self._unsure}")
+        if self._pace.too_far(here - self._rested_at, seconds) or (here == 0 and (idle or not self._pace.known)):
+            self._disbelieve(f"it stood at {self._rested_at}, and {seconds:.1f} s later it reports {here}")
+
+    def _disbelieve(self, why: str) -> None:
+        self._unsure = f"{why}; its count may have been reset, so it is not moved any more"
+        raise self._failed(PositionNotReached, f"stands at an unknown position: {self._unsure}")
 
     # -- one leg ----------------------------------------------------------------------------------------------------
 
@@ -116,23 +137,20 @@ class Motion:
     def _leg(self, start: int, target: int) -> int:
         """One commanded motion; an absolute one that stopped short is commanded once more."""
         self._target = target
-        try:
-            reached = self._commanded(start, target)
-            short = (target - reached) * (target - start) > 0
-            if self.absolute and short and not self._near(reached, target):
-                reached = self._commanded(reached, target)
-            if not self._near(reached, target):
-                raise self._stopped_elsewhere(start, target, reached)
-            self._rested_at = reached
-            return reached
-        finally:
-            self._target = None
+        reached = self._commanded(start, target)
+        short = (target - reached) * (target - start) > 0
+        if self.absolute and short and not self._near(reached, target):
+            reached = self._commanded(reached, target)
+        if not self._near(reached, target):
+            raise self._stopped_elsewhere(start, target, reached)
+        self._rest_at(reached)
+        return reached
 
     def _commanded(self, start: int, target: int) -> int:
         began = self._clock.monotonic()
         self._command(start, target)
         try:
-            self._await_rest(start, target, began)
+            took = self._await_rest(start, target, began)
         except Aborted:
             if not self.absolute:
                 self._finish_counting(start, target, began)
@@ -140,10 +158,16 @@ class Motion:
         except DeviceError:
             self._lose_count(start, target)
             raise
+        reached = target
         if self.absolute:
-            return self._read_back(start, target, began)
-        self._count = target
-        return target
+            elapsed = self._clock.monotonic() - began
+            reached = self._read_back(start, target, began)
+            self._doubt(reached, elapsed, idle=False)
+        else:
+            self._count = target
+        if took is not None and self._near(reached, target):
+            self._pace.learn(target - start, took)
+        return reached
 
     def _finish_counting(self, start: int, target: int, began: float) -> None:
         """A relative motion cut short could not be counted, so a stop lets it end; a second stop does not."""
@@ -192,16 +216,18 @@ class Motion:
             self._clock.sleep(self._deadlines.poll_s)
         if self.absolute:
             return False
-        takes = (self._seconds_per_step or 0.0) * abs(target - start)
-        if since - sent < takes * _SURE:
-            return False
+        if self._pace.too_far(target - start, since - sent):
+            return False  # a motion would still be going on
         self._unsure = f"the order to move from {start} to {target} got no answer, and it may have moved or not"
         raise self._failed(DeviceTimeout, f"stands at an unknown position: {self._unsure}")
 
     # -- to rest, and reading back --------------------------------------------------------------------------------
 
-    def _await_rest(self, start: int, target: int, began: float) -> None:
-        """Wait until IsMoving is false after the motion had time to begin; halt and raise at the deadline."""
+    def _await_rest(self, start: int, target: int, began: float) -> float | None:
+        """Wait until IsMoving is false after the motion had time to begin; halt and raise at the deadline.
+
+        Returns the seconds that it took, None when it was not seen to move.
+        """
         seen_moving, pause = False, _FIRST_PAUSE_S
         while True:
             elapsed = self._clock.monotonic() - began
@@ -209,8 +235,7 @@ class Motion:
             seen_moving = seen_moving or moving is True
             if moving is False:
                 if seen_moving or elapsed >= self._deadlines.motion_start_s or self._arrived(target):
-                    self._learn_speed(start, target, elapsed, seen_moving)
-                    return
+                    return elapsed if seen_moving else None
             elif elapsed >= self._timeout_s:
                 self.halt()
                 raise self._failed(
@@ -230,11 +255,6 @@ class Motion:
 
     def _arrived(self, target: int) -> bool:
         return self.absolute and self._near(self._door.read("Position", whole), target)
-
-    def _learn_speed(self, start: int, target: int, elapsed: float, seen_moving: bool) -> None:
-        if seen_moving and target != start:
-            pace = elapsed / abs(target - start)
-            self._seconds_per_step = pace if self._seconds_per_step is None else min(pace, self._seconds_per_step)
 
     def _read_back(self, start: int, target: int, began: float) -> int:
         """The position at rest: asked again while it disagrees, for some drivers refresh it once a second."""
