@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autofocus.errors import SettingsError
 from autofocus.settings import MeasureSettings, Settings
 
 if TYPE_CHECKING:
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from autofocus.session.journal import Journal
     from autofocus.session.stream import Listener
     from simulators.alpaca_server import BenchServer
+    from simulators.phd2_server import Phd2Server
+
+SHORTEST_WAIT_S = 5.0  # for the bench's guider at any speed: our own computing takes its time all the same
 
 
 def focus(
@@ -65,14 +67,12 @@ def devices(settings: Settings, clock: Clock) -> tuple[AlpacaCamera, AlpacaFocus
 
 
 def guider(settings: Settings, clock: Clock) -> Guider | None:
-    """The guider; None where the fixed delay after a move is all there is."""
-    if settings.guider.kind == "phd2":
-        from autofocus.devices.phd2 import Phd2Guider
+    """The guider; None for none, and for steady, which needs nothing but the camera of the session."""
+    if settings.guider.kind != "phd2":
+        return None
+    from autofocus.devices.phd2 import Phd2Guider
 
-        return Phd2Guider(settings.guider, clock)
-    if settings.guider.kind == "steady":
-        raise SettingsError("guider.kind: steady is not built yet; use none with a settle_s of a few seconds, or phd2")
-    return None
+    return Phd2Guider(settings.guider, clock)
 
 
 def measurer(settings: MeasureSettings, position_pattern: str | None) -> FileMeasurer:
@@ -114,13 +114,23 @@ def reachable(settings: Settings) -> Iterator[Settings]:
             f"start_objective={settings.search.objective}",
         ),
     )
-    with server:
+    guider = settings.guider
+    with server, ExitStack() as beside:
         address = {"address": server.address, "device_number": 0}
         settle = {"settle_s": settings.focuser.settle_s / wanted.speed}
+        waits: dict[str, Any] = {
+            "settle_time_s": guider.settle_time_s / wanted.speed,
+            "settle_timeout_s": max(
+                guider.settle_timeout_s / wanted.speed, min(SHORTEST_WAIT_S, guider.settle_timeout_s)
+            ),
+        }
+        if guider.kind == "phd2":
+            waits["address"] = beside.enter_context(guide_server(server)).address
         yield settings.model_copy(
             update={
                 "camera": settings.camera.model_copy(update=address),
                 "focuser": settings.focuser.model_copy(update=address | settle),
+                "guider": guider.model_copy(update=waits),
             }
         )
 
@@ -147,6 +157,13 @@ def bench_server(
     from simulators.faulty_server import FaultyBenchServer
 
     return FaultyBenchServer(bench, faults, port=port)
+
+
+def guide_server(server: BenchServer, port: int = 0) -> Phd2Server:
+    """A guider over PHD2's protocol on the bench of this server, in the place of the bench's own."""
+    from simulators.phd2_server import Phd2Server
+
+    return Phd2Server(server.application.bench, port=port)
 
 
 def recorded_series(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autofocus.model import Objective
 from simulators import instruments
 from simulators.instruments import Instrument
-from simulators.mechanics import FocuserMechanics, ImageShift
+from simulators.mechanics import FocuserMechanics, ImageShift, Shift
 from simulators.optics import Beam, SlitImage, slit_image
 from simulators.options import BenchOptions
 from simulators.sensor import COSMIC_RAYS_PER_CM2_S, HOT_PIXELS_PER_MPX, Readout, Sensor, hot_pixels
@@ -72,12 +72,13 @@ class Bench:
         self.sensor = self._make_sensor()
         self.truths = Truth(self.instrument, self.options.sky_factor)
         self.focuser = self._make_focuser()
-        self.shift = ImageShift(
+        self.image_shift = ImageShift(
             self._tube_path,
             px_per_step=self.options.image_shift_px_per_100_steps / 100.0,
             angle_rad=float(np.random.default_rng([seed, 3]).uniform(0.2, 1.4)),
             guider_s=self.options.guider_time_s if self.options.guider else None,
         )
+        self.shift: Shift = self.image_shift
 
     def _make_sensor(self) -> Sensor:
         own = self.instrument

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 from threading import Lock
+from typing import Protocol
 
 # From a time to the (time, tube position) of each break up to it, and of the time itself.
 TubePath = Callable[[float], list[tuple[float, float]]]
@@ -116,6 +117,13 @@ def _on_path(times: list[float], values: list[float], at: float) -> float:
     return values[after - 1] + (values[after] - values[after - 1]) * (at - start) / (end - start)
 
 
+class Shift(Protocol):
+    """Where the star stands on the slit."""
+
+    def at(self, now: float) -> tuple[float, float]:
+        """The displacement across and along the slit, pixels."""
+
+
 class ImageShift:
     """The star's displacement on the slit: each motion of the tube pushes it, a guider pulls it back.
 
@@ -126,8 +134,13 @@ class ImageShift:
     def __init__(self, path: TubePath, *, px_per_step: float, angle_rad: float, guider_s: float | None) -> None:
         self._path = path
         self._push = px_per_step
+        self._angle_rad = angle_rad
         self._direction = (math.cos(angle_rad), math.sin(angle_rad))
         self._guider_s = guider_s
+
+    def unguided(self) -> ImageShift:
+        """The same pushes, and nobody who pulls back."""
+        return ImageShift(self._path, px_per_step=self._push, angle_rad=self._angle_rad, guider_s=None)
 
     def at(self, now: float) -> tuple[float, float]:
         """The displacement across and along the slit, pixels."""

@@ -53,6 +53,8 @@ class BenchOptions:
     """how far moving the focuser displaces the star"""
     guiding_px: float = 0.15
     """scatter of the star's place from frame to frame"""
+    guide_focus_offset_steps: float = -7.0
+    """where the guide camera of the bench's PHD2 is sharpest, counted from the focus on the slit"""
     # sky and star
     seeing_arcsec: float | None = None
     """full width at half maximum; 1.5 is a good night for an amateur, 6 a bad one"""

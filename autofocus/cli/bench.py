@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -25,6 +26,10 @@ def simulate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Make the bench different: backlash_steps=40."),
     ] = None,
+    phd2_port: Annotated[
+        int | None,
+        typer.Option("--phd2-port", min=0, max=65535, help="Also serve the bench's guider as PHD2 does; 0: any port."),
+    ] = None,
     faults: Annotated[
         list[str] | None,
         typer.Option("--fault", metavar="NAME[:WHEN]", help="Misbehave: stuck, reset:/20, ... (docs/reliability.md)."),
@@ -39,13 +44,17 @@ def simulate(
     server = wiring.bench_server(
         instrument, seed, speed=speed, assignments=assignments or (), port=port, faults=faults or ()
     )
-    with stopping(clock.stop), server:
+    with stopping(clock.stop), server, ExitStack() as beside:
+        guided = None if phd2_port is None else beside.enter_context(wiring.guide_server(server, phd2_port)).address
         if as_json:
             said = {"address": server.address, "instrument": instrument, "seed": seed, "speed": speed}
-            print_json(said | {"truth_address": server.truth_address, "faults": faults or []})
+            print_json(said | {"truth_address": server.truth_address, "faults": faults or [], "phd2_address": guided})
         else:
             print_line(server.address)
-            typer.echo(f"{instrument}, seed {seed}: camera 0 and focuser 0; Ctrl-C ends it", err=True)
+            if guided is not None:
+                print_line(guided)
+            also = "" if guided is None else ", PHD2's protocol at the second address"
+            typer.echo(f"{instrument}, seed {seed}: camera 0 and focuser 0{also}; Ctrl-C ends it", err=True)
         try:
             while True:
                 clock.sleep(FOREVER_S)
