@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,11 @@ def focus(
     from autofocus.search.plan import focus as begin
     from autofocus.session import engine
     from autofocus.session.rig import Rig
+    from autofocus.views.afterwards import leave_reports
 
     with reachable(settings) as reached:
         camera, focuser = devices(reached, clock)
-        return engine.run(
+        ending = engine.run(
             reached,
             Rig(camera, focuser, clock, guider(reached, clock)),
             begin=begin,
@@ -56,6 +58,8 @@ def focus(
             on_journal=on_journal,
             recover=recover,
         )
+    faults = [] if ending.folder is None else leave_reports(ending.folder, settings.session)
+    return replace(ending, result={**ending.result, "warnings": [*ending.result["warnings"], *faults]})
 
 
 def devices(settings: Settings, clock: Clock) -> tuple[AlpacaCamera, AlpacaFocuser]:
@@ -182,7 +186,6 @@ def unheeded(settings: Settings) -> list[str]:
     known = (
         (settings.camera.auto_exposure, "camera.auto_exposure: the exposure stays at camera.exposure_s"),
         (settings.camera.roi == "auto", "camera.roi: auto: the whole sensor is read"),
-        (settings.session.nina_report, "session.nina_report: no N.I.N.A. report is written"),
         (settings.web.enabled, "web.enabled: there is no page yet"),
     )
     return [f"{sentence} (not in this version)" for asked, sentence in known if asked]

@@ -15,6 +15,7 @@ from autofocus.cli.files import init
 from autofocus.cli.frames import measure
 from autofocus.cli.network import devices
 from autofocus.cli.preflight import check
+from autofocus.cli.report import report
 from autofocus.cli.run import run
 from autofocus.cli.series import analyze, replay
 from autofocus.cli.watch import watch
@@ -31,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for function in (run, watch, measure, analyze, replay, check, devices, simulate, init):
+for function in (run, watch, measure, analyze, replay, report, check, devices, simulate, init):
     app.command()(command(function))
 
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from autofocus.errors import JournalError
 from autofocus.session.advice import diagnosis, disagreement
 from autofocus.session.journal import write_whole
 from autofocus.views import reporttables
@@ -24,10 +25,17 @@ from autofocus.views.strips import common_levels, cut_strip, stacked, strip_png
 REPORT = "report.html"
 
 
-def write_report(folder: Path) -> Path:
-    """Make the report of a session folder, in it; `JournalError` or OSError where that cannot be done."""
-    path = folder / REPORT
-    write_whole(path, report_html(read_account(folder)).encode())
+def write_report(folder: Path, account: Account | None = None) -> Path:
+    """Make the report of a session folder, in it; `JournalError` where that cannot be done."""
+    return save(report_html(account or read_account(folder)).encode(), folder / REPORT)
+
+
+def save(content: bytes, path: Path) -> Path:
+    """Write a report or a picture whole; `JournalError` says what stood against it."""
+    try:
+        write_whole(path, content)
+    except OSError as fault:
+        raise JournalError(f"{path} cannot be written: {fault.strerror or fault}") from fault
     return path
 
 

@@ -80,7 +80,7 @@ def decision_table(account: Account) -> str:
     best = account.curves.best
     rows = [_choice_row(one, "" if best is None else best.objective) for one in choices(account.curves, scale)]
     said = "".join(f"<li>{escaped(loss)}</li>" for loss in account.curves.losses)
-    heads = ("<", "position", "FWHM px", "FWHM arcsec", "NSIG ADU/s", "of the most light", "wider than the narrowest")
+    heads = ("<", "position", "FWHM px", "arcsec", "NSIG ADU/s", "of the light", "wider by")
     return (table(heads, rows) if rows else "") + (f"<ul>{said}</ul>" if said else "")
 
 
@@ -121,7 +121,7 @@ def frame_row(account: Account, strip: Strip, image: str) -> str:
     said = escaped(_remarks(one, account.curves.left_out.get(strip.index, one.why if out else "")))
     return (
         f'<tr class="{kind}">{numbers}<td class="strip left">{image}</td><td class="left">{_profile(strip)}</td>'
-        f'<td class="left">{said}</td></tr>'
+        f'<td class="left said">{said}</td></tr>'
     )
 
 
