@@ -102,6 +102,20 @@ def measure_files(
     yield from measure_arrivals(arrivals, measure)
 
 
+def save_picture(taken: MeasuredFile | UnreadableFile, settings: MeasureSettings, path: Path) -> None:
+    """Write the stretched frame of a file, with the trace and the window that were found, as a PNG."""
+    from autofocus.frames.measuring import UnreadableFile
+    from autofocus.session.pictures import picture_of
+    from autofocus.views.framepicture import framepicture_png
+    from autofocus.views.report import save
+
+    if isinstance(taken, UnreadableFile):
+        return
+    drawn = framepicture_png(picture_of(taken.frame, taken.reading, settings), taken.measurement)
+    if drawn is not None:
+        save(drawn, path)
+
+
 @contextmanager
 def reachable(settings: Settings) -> Iterator[Settings]:
     """The settings with addresses that answer: with a ``simulator:`` section the bench is served while inside."""

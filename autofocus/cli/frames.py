@@ -61,15 +61,32 @@ def measure(
     half_window: HalfWindow = None,
     plate_scale: PlateScale = None,
     position_pattern: Pattern = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.png", help="Write the stretched frame with trace and window; of several files OUT-NAME.png."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the FITS files named: one line each."""
     settings = measure_settings(config, overrides, columns, half_window, plate_scale)
     from autofocus import wiring
 
-    read = [_show(one, as_json=as_json) for one in wiring.measure_files(files, settings.measure, position_pattern)]
-    if not any(read):
+    read = 0
+    for one in wiring.measure_files(files, settings.measure, position_pattern):
+        shown = _show(one, as_json=as_json)
+        read += shown
+        if picture is not None and shown:
+            wiring.save_picture(one, settings.measure, picture if len(files) == 1 else _named_after(picture, one.path))
+    if not read:
         raise FrameError("none of the files could be read")
+
+
+def _named_after(picture: Path, frame: Path) -> Path:
+    """``OUT-NAME.png`` of the frame ``NAME.fits.gz``."""
+    name = frame.name.partition(".fit")[0] if ".fit" in frame.name else frame.stem
+    return picture.with_name(f"{picture.stem}-{name}{picture.suffix or '.png'}")
 
 
 def _show(taken: MeasuredFile | UnreadableFile, *, as_json: bool) -> bool:

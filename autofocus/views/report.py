@@ -87,7 +87,7 @@ def _sections(account: Account) -> list[str]:
     made += _titled("The decision, and what the alternatives cost", reporttables.decision_table(account))
     gap, means = disagreement(account.curves), diagnosis(account.curves)
     if gap:
-        made += ["<h2>Diagnosis</h2>", _note(f"{gap}. {means[:1].upper()}{means[1:]}.")]
+        made += ["<h2>Diagnosis</h2>", _note(f"{gap}. {means[:1].upper()}{means[1:]}. {COLOUR}")]
     made += _titled("Frames, by position", _strips(account))
     made += _titled("The frame nearest to best focus", _whole_picture(account))
     made += _titled("Guiding and image shift", reporttables.guiding(account))
@@ -97,6 +97,7 @@ def _sections(account: Account) -> list[str]:
     return made
 
 
+COLOUR = "Optics that bring colours to different foci (a refractor, a reducer) look alike; the focuser mends neither."
 CAPTION = (
     "Dots: frames with their errors (crosses: left out of the fit; open diamonds: the confirming frame). "
     "Lines: the fitted curves within their 1&nbsp;σ. Stars: where each curve alone is best. Dashed: best focus; grey: "
