@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -44,6 +45,8 @@ def options(verbose: Verbose = False, version: Version = False) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with CONTRACT's exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Our matrices are tiny: threads cost more than they bring, and a fit then waits for the machine's other cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a σ must not end a program on an old Windows console
