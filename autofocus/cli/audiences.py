@@ -7,6 +7,7 @@ import threading
 
 from autofocus.cli.command import print_json, print_line, say
 from autofocus.model import Measurement
+from autofocus.session.advice import DISAGREE
 from autofocus.session.degradation import Change
 from autofocus.session.following import Audience
 from autofocus.session.watch import Counsel
@@ -16,7 +17,13 @@ BELL = "\a"
 
 
 class PlainLines(Audience):
-    """Lines on stdout, for pipes and logs: a frame's at the margin, what it means for focus indented below."""
+    """Lines on stdout, for pipes and logs: a frame's at the margin, what it means for focus indented below.
+
+    That the two optima disagree is said once in a row: it seldom is news again.
+    """
+
+    def __init__(self) -> None:
+        self._disagreed = False
 
     def frame(self, measurement: Measurement) -> None:
         """The line of a frame."""
@@ -33,7 +40,9 @@ class PlainLines(Audience):
     def counsel(self, counsel: Counsel) -> None:
         """What the series tells."""
         for line in counsel.lines:
-            print_line(f"  {printable(line)}")
+            if not (self._disagreed and line.startswith(DISAGREE)):
+                print_line(f"  {printable(line)}")
+        self._disagreed = any(line.startswith(DISAGREE) for line in counsel.lines)
 
     def ended(self, summary: str) -> None:
         """The last word on a series."""

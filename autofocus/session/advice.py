@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from autofocus.model import CurveFit, FocusCurves, Objective
+from autofocus.model import BestFocus, CurveFit, FocusCurves, Objective
 
 OPTIMUM = {"snr": "best signal-to-noise", "nsig": "most light", "fwhm": "narrowest"}
+DISAGREE = "FWHM and NSIG disagree"
+AT_BEST = "you are at best focus as far as the frames can tell"
 CLEAR_SIGMAS = 2.0  # a gap between the optima is spoken of from here on
 
 
@@ -33,7 +35,7 @@ def disagreement(curves: FocusCurves) -> str:
     if steps is None or curves.fwhm is None or curves.nsig is None:
         return ""
     return (
-        f"FWHM and NSIG disagree by {abs(steps):.0f} steps:"
+        f"{DISAGREE} by {abs(steps):.0f} steps:"
         f" narrowest {curves.fwhm.position:.0f}, most light {curves.nsig.position:.0f}"
     )
 
@@ -100,19 +102,21 @@ def advise(
     if not best.bracketed:
         target = _beyond(best.position, positions)
         return (f"focus is not bracketed yet: move {_by(target - here)} to {target:.0f} and take a frame",)
-    near = abs(away) <= max(best.uncertainty, 1.0)
     settled = best.uncertainty <= tolerance_steps
-    said = []
-    if near and settled:
-        said.append("you are within the error of best: stop")
-    elif near:
-        said.append("you are at best focus as far as the frames can tell")
-    else:
-        said.append(f"move {_by(away)} to {best.position:.0f}")
+    said = [_next_move(best, away, settled=settled)]
     if not settled and telling is not None:
         said.append(_one_more(telling, _loosest(curves, best.objective), tolerance_steps))
     said.append(disagreement(curves))
     return tuple(sentence for sentence in said if sentence)
+
+
+def _next_move(best: BestFocus, away: float, *, settled: bool) -> str:
+    """To go, or to stay: nobody should chase a few steps that gain nothing."""
+    if abs(away) <= max(best.uncertainty, 1.0):
+        return "you are within the error of best: stop" if settled else AT_BEST
+    if settled and best.low <= best.position - away <= best.high:
+        return f"you are {abs(away):.0f} steps from the best and within 2 % of it: stop"
+    return f"move {_by(away)} to {best.position:.0f}"
 
 
 def _by(steps: float) -> str:

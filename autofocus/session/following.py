@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from autofocus.model import Measurement
+from autofocus.session.advice import disagreement, optima
 from autofocus.session.degradation import Change, Steadiness
 from autofocus.session.watch import Companion, Counsel, Setup, resting
 
@@ -187,7 +188,8 @@ class Following:
 
 def summarize(series: Sequence[Measurement], star: str, counsel: Counsel) -> str:
     """The last word on a series: how many frames, of what, and where its focus was; "" where nobody can say."""
-    if counsel.curves is None or counsel.curves.best is None:
+    if counsel.curves is None or counsel.curves.best is None or not counsel.curves.best.bracketed:
         return ""
     of = f" of {star}" if star else ""
-    return f"{len(series)} frames{of}: {counsel.lines[0]}"
+    apart = disagreement(counsel.curves)
+    return f"{len(series)} frames{of}: {optima(counsel.curves)}{f' ({apart})' if apart else ''}"

@@ -13,7 +13,7 @@ USUAL_SCATTER = 0.05  # seeing and transparency from frame to frame, where a fra
 
 @dataclass(frozen=True, slots=True)
 class RoughOptimum:
-    """Where a metric seems best, its 1 σ error, and whether it lies between the frames that told."""
+    """Where a metric seems best, its 1 σ error, and whether it lies between the frames that told, by that error."""
 
     metric: Metric
     position: float
@@ -43,7 +43,8 @@ def rough_optimum(measurements: Sequence[Measurement], metric: Metric) -> RoughO
     slope = np.array([b / (2 * a * a), -1 / (2 * a), 0.0])
     place = middle + scale * float(vertex)
     spread = scale * math.sqrt(float(slope @ covariance @ slope))
-    return RoughOptimum(metric, place, spread, bool(position.min() < place < position.max()))
+    inside = position.min() + spread < place < position.max() - spread
+    return RoughOptimum(metric, place, spread, bool(inside))
 
 
 def _row(one: Measurement, metric: Metric) -> tuple[float, float, float] | None:

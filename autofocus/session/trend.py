@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from autofocus.model import Flag, Measurement, Metric
 from autofocus.session.advice import direction
-from autofocus.session.rough import RoughOptimum
+from autofocus.session.rough import USUAL_SCATTER, RoughOptimum
 
 CLEAR_CHANGE_SIGMAS = 2.0
+CLEAR_SLOPE_SIGMAS = 2.5
+NEAREST = 3
+SHARE_OF_WAY = 0.6  # of the way to where the widths would vanish: they never do, focus comes before
 
 
 def tells(one: Measurement) -> bool:
@@ -44,17 +47,45 @@ def guessed(guess: RoughOptimum) -> str:
 
 def downhill(placed: Sequence[Measurement], positions: Sequence[float]) -> str:
     """Where to look next when the numbers only rise or only fall: beyond the best end."""
-    with_width = [one for one in placed if one.fwhm_px > 0]
-    best = (
-        min(with_width, key=lambda one: one.fwhm_px)
-        if len(with_width) >= 2
-        else max(placed, key=lambda one: one.nsig if one.nsig > 0 else 0.0)
-    )
-    place, low, high = best.position or 0.0, min(positions), max(positions)
+    best = _best_frame(placed).position or 0.0
+    low, high = min(positions), max(positions)
     spacing = (high - low) / (len(set(positions)) - 1)
-    target = high + spacing if place > (low + high) / 2 else low - spacing
+    outward = best > (low + high) / 2
+    leap = max(spacing, SHARE_OF_WAY * (_way_left(placed, best) or 0.0))
+    target = high + leap if outward else low - leap
     away = target - positions[-1]
     return f"focus is not bracketed yet: move {direction(away)} about {abs(away):.0f} to {target:.0f} and take a frame"
+
+
+def narrowest_at_an_end(placed: Sequence[Measurement], positions: Sequence[float]) -> bool:
+    """Whether the best frame is the first or the last of those taken, by position."""
+    return _best_frame(placed).position in (min(positions), max(positions))
+
+
+def _best_frame(placed: Sequence[Measurement]) -> Measurement:
+    with_width = [one for one in placed if one.fwhm_px > 0]
+    if len(with_width) >= 2:
+        return min(with_width, key=lambda one: one.fwhm_px)
+    return max(placed, key=lambda one: one.nsig if one.nsig > 0 else 0.0)
+
+
+def _way_left(placed: Sequence[Measurement], best: float) -> float | None:
+    """How far beyond the narrowest frame the widths would vanish; None where they do not clearly fall towards it.
+
+    Far from focus the width of a star grows in proportion to the distance, so a straight line through the widths
+    nearest to focus meets zero near it, or beyond: nearer to it the width falls ever less. Of three frames the line
+    goes through the narrowest and the mean of the others.
+    """
+    near = sorted((one for one in placed if one.fwhm_px > 0), key=lambda one: abs((one.position or 0.0) - best))
+    near = [one for one in near if one.position is not None][:NEAREST]
+    others = [one for one in near if one.position != best]
+    if not others or near[0].position != best:
+        return None
+    run = abs(sum(one.position or 0.0 for one in others) / len(others) - best)
+    mean = sum(one.fwhm_px for one in others) / len(others)
+    rise = mean - near[0].fwhm_px
+    error = USUAL_SCATTER * math.hypot(near[0].fwhm_px, mean / math.sqrt(len(others)))
+    return near[0].fwhm_px * run / rise if rise > CLEAR_SLOPE_SIGMAS * error else None
 
 
 def _arrow(before: Measurement, now: Measurement, metric: Metric) -> str:

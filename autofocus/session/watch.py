@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from autofocus.model import BestFocus, FocusCurves, Measurement, Metric, Objective
 from autofocus.session.advice import NextFrame, advise, optima, usual_spacing
 from autofocus.session.rough import rough_optimum
-from autofocus.session.trend import downhill, guessed, tells, trend
+from autofocus.session.trend import downhill, guessed, narrowest_at_an_end, tells, trend
 
 GAP_S = 1200.0
 SAME_EXPOSURE = 0.01
@@ -134,6 +134,8 @@ class Companion:
             left = 3 - len(set(positions))
             return Counsel(began, None, (f"{left} more position{'s' if left > 1 else ''} until the first estimate",))
         curves = self.fit(placed, self.objective)
+        if curves.best is not None and not curves.best.bracketed and narrowest_at_an_end(placed, positions):
+            return Counsel(began, curves, (downhill(placed, positions),))
         if curves.best is not None:
             telling = self._most_telling(placed, positions, curves.best)
             said = advise(curves, positions, self.tolerance_steps, telling)
@@ -171,6 +173,8 @@ class Companion:
         """The first estimate, or where to look when the frames show no turning point."""
         metrics: tuple[Metric, ...] = ("nsig", "fwhm") if self.objective == "nsig" else ("fwhm", "nsig")
         guesses = [guess for metric in metrics if (guess := rough_optimum(placed, metric)) and guess.bracketed]
+        if not any(guess.metric == "fwhm" for guess in guesses) and narrowest_at_an_end(placed, positions):
+            guesses = []  # a cloud makes a peak of light anywhere; widths that still fall say where focus is
         if not guesses:
             return (downhill(placed, positions),)
         first = guesses[0]

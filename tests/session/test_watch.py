@@ -49,7 +49,7 @@ def test_the_original_session_told_frame_by_frame() -> None:
     told = [companion.feed(Measurement(f"HD097633-{p}.fits", p, w, nsig=s)).lines for p, w, s in STAREX]
     assert told[0] == ("2 more positions until the first estimate",)
     assert told[1] == ("1 more position until the first estimate",)
-    assert told[2] == ("focus is not bracketed yet: move in about 15 to 9385 and take a frame",)
+    assert told[2] == ("focus is not bracketed yet: move in about 46 to 9354 and take a frame",)
     state, *advice = told[-1]
     assert state.startswith("best focus 93")
     assert 9343 <= int(state.split()[2]) <= 9356
@@ -127,6 +127,27 @@ def test_the_most_telling_place_is_asked_for_while_the_error_is_too_large() -> N
     assert asked[-1] == (80, 160, "nsig")
     companion.tolerance_steps = 10.0
     assert not any("one more" in line for line in companion.counsel().lines)
+
+
+def test_nobody_is_sent_after_a_few_steps_that_gain_nothing() -> None:
+    positions = [9300.0, 9320.0, 9340.0, 9360.0, 9380.0, 9352.0]
+    said = advise(curves((9345, 2.0), (9346, 2.0), "fwhm"), positions, 3.0)
+    assert said == ("you are 7 steps from the best and within 2 % of it: stop",)
+
+
+def test_far_out_the_widths_say_how_far_to_go() -> None:
+    companion = Companion()
+    for position in (9600, 9560, 9520):
+        counsel = companion.feed(measured(position, 3.0 * math.hypot(1.0, (position - 9200) / 20.0), 100.0))
+    # the straight line meets zero at 9200; six tenths of the 320 steps are 192
+    assert counsel.lines == ("focus is not bracketed yet: move in about 192 to 9328 and take a frame",)
+
+
+def test_a_cloud_makes_no_focus() -> None:
+    companion = Companion()
+    for position, width, nsig in ((9430, 12.9, 85), (9415, 15.0, 153), (9400, 17.2, 145)):
+        counsel = companion.feed(measured(position, width, nsig))
+    assert counsel.lines[0].startswith("focus is not bracketed yet: move out about ")
 
 
 def test_not_bracketed_names_the_side() -> None:
