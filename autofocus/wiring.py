@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autofocus.devices.focuser import AlpacaFocuser
     from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile
     from autofocus.frames.recorded import RecordedSeries
-    from autofocus.ports import Clock, Guider
+    from autofocus.ports import Clock, FramePicture, Guider
     from autofocus.session.engine import Ending
     from autofocus.session.journal import Journal
     from autofocus.session.stream import Listener
@@ -185,14 +185,29 @@ def guide_server(server: BenchServer, port: int = 0) -> Phd2Server:
 
 
 def recorded_series(
-    paths: Sequence[Path], settings: Settings, position_pattern: str | None, csv_columns: str | None
+    paths: Sequence[Path],
+    settings: Settings,
+    position_pattern: str | None,
+    csv_columns: str | None,
+    previews: dict[str, FramePicture] | None = None,
 ) -> RecordedSeries:
-    """The measurements of recorded series: frames, folders of them, session folders, CSV tables, N.I.N.A. reports."""
+    """The measurements of recorded series: frames, folders of them, session folders, CSV tables, N.I.N.A. reports.
+
+    ``previews`` gathers small pictures of the frames that are measured, by file name.
+    """
+    from autofocus.frames.measuring import FileMeasurer
     from autofocus.frames.recorded import gather_series
     from autofocus.frames.tables import parse_csv_columns
+    from autofocus.session.pictures import pack, picture_of, unpack
+
+    def keep(taken: MeasuredFile, asked: MeasureSettings) -> None:
+        if previews is not None:  # a whole series of whole frames would not fit into memory
+            name = taken.measurement.file
+            previews[name] = unpack(name, pack(picture_of(taken.frame, taken.reading, asked)))
 
     mapping = parse_csv_columns(csv_columns) if csv_columns else None
-    return gather_series(paths, measurer(settings.measure, position_pattern), mapping)
+    measure = FileMeasurer(settings.measure, position_pattern=position_pattern, show=keep)
+    return gather_series(paths, measure, mapping)
 
 
 def unheeded(settings: Settings) -> list[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, say
 from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
+
+if TYPE_CHECKING:
+    from autofocus.model import FocusResult, Measurement
+    from autofocus.ports import FramePicture
 
 
 def analyze(
@@ -29,6 +34,10 @@ def analyze(
     half_window: HalfWindow = None,
     plate_scale: PlateScale = None,
     position_pattern: Pattern = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="OUT.html", help="Write a report, one file that needs no network."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Fit the focus curves of a recorded series."""
@@ -39,17 +48,38 @@ def analyze(
     from autofocus.session.series import analyze as judge
     from autofocus.views.lines import printable, result_lines
 
-    series = wiring.recorded_series(paths, settings, position_pattern, csv_columns)
+    previews: dict[str, FramePicture] = {}
+    series = wiring.recorded_series(
+        paths, settings, position_pattern, csv_columns, None if report is None else previews
+    )
     unreadable = [f"{one.file}: {one.error}" for one in series.unreadable]
     for fault in unreadable:
         say(f"autofocus analyze: {printable(fault)}")
     result = judge(series.measurements, settings.search)
     made = records.result_object(result, session=_session(paths), warnings=unreadable)
+    if report is not None:
+        _write_report(report, paths, result, made, previews)
     if as_json:
         print_json(made)
     else:
         typer.echo("\n".join(result_lines(result)))
     return records.exit_code(made)
+
+
+def _write_report(
+    path: Path, paths: list[Path], result: FocusResult, made: Mapping[str, Any], previews: Mapping[str, FramePicture]
+) -> None:
+    """The report of the series; frames of a session are shown by the previews that its journal keeps."""
+    from autofocus.session.journal import read_picture
+    from autofocus.views.account import account_of
+    from autofocus.views.report import report_html, save
+
+    def picture(one: Measurement) -> FramePicture | None:
+        folder = made["session"]
+        return read_picture(Path(folder), Path(one.file).stem) if folder else previews.get(one.file)
+
+    title = f"{paths[0].name}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}"
+    save(report_html(account_of(title, result, made, picture)).encode(), path)
 
 
 def _session(paths: list[Path]) -> str | None:

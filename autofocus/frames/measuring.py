@@ -58,9 +58,15 @@ class FileMeasurer:
     """Measures files one by one; knows the names it has met, to tell positions from frame numbers."""
 
     def __init__(
-        self, settings: MeasureSettings, *, position_pattern: str | None = None, measure: Measure | None = None
+        self,
+        settings: MeasureSettings,
+        *,
+        position_pattern: str | None = None,
+        measure: Measure | None = None,
+        show: Callable[[MeasuredFile, MeasureSettings], None] | None = None,
     ) -> None:
         self.settings = settings
+        self._show = show  # gets to see every frame while its pixels are at hand
         self._measure = measure
         self._pattern = position_pattern
         self._names: dict[Path, NamedPositions] = {}
@@ -75,7 +81,10 @@ class FileMeasurer:
         found = reading.measurement
         temperature = _first_of(frame, TEMPERATURE_KEYS) if found.temperature_c is None else found.temperature_c
         measurement = replace(found, temperature_c=temperature, notes=(*found.notes, *frame.notes))
-        return MeasuredFile(path, frame, reading, measurement, _setup(frame, path.name), withdrawn)
+        taken = MeasuredFile(path, frame, reading, measurement, _setup(frame, path.name), withdrawn)
+        if self._show is not None:
+            self._show(taken, self.settings)
+        return taken
 
     def prepare(self) -> None:
         """Begin to load, beside whatever follows, what measuring and fitting need: the first frame then waits less."""
@@ -88,7 +97,7 @@ class FileMeasurer:
         if self.settings.half_window_px != "auto":
             return None
         settings = self.settings.model_copy(update={"half_window_px": auto_half_window(fwhm_px)})
-        return FileMeasurer(settings, position_pattern=self._pattern, measure=self._measure)
+        return FileMeasurer(settings, position_pattern=self._pattern, measure=self._measure, show=self._show)
 
     def _measured(self, frame: Frame) -> Reading:
         if self._measure is None:

@@ -79,18 +79,15 @@ def read_account(folder: Path) -> Account:
 
 
 def account_of(
-    title: str, result: FocusResult, made: Mapping[str, Any], pictures: Mapping[str, FramePicture] | None = None
+    title: str,
+    result: FocusResult,
+    made: Mapping[str, Any],
+    picture: Callable[[Measurement], FramePicture | None] | None = None,
 ) -> Account:
-    """The account of an analysed series; ``pictures`` are those of its frames, by file name."""
-    taken, known = result.measurements, pictures or {}
-    return Account(
-        title=title,
-        result=made,
-        measurements=taken,
-        curves=result.curves,
-        picture=lambda index: known.get(taken[index].file),
-        best=_nearest(taken, result.curves),
-    )
+    """The account of an analysed series; ``picture`` finds those of its frames."""
+    taken = result.measurements
+    find = (lambda index: picture(taken[index])) if picture is not None else _no_picture
+    return Account(title, made, taken, result.curves, find, best=_nearest(taken, result.curves))
 
 
 def _nearest(taken: Sequence[Measurement], curves: FocusCurves) -> int | None:
