@@ -159,6 +159,7 @@ def _points(
     made["mode"] = "markers"
     made["error_y"] = {"type": "data", "array": errors, "thickness": 1.2, "width": 3, "color": panel.colour}
     made["text"] = [said_of(index, measurements[index], curves) for index in chosen]
+    made["customdata"] = [index + 1 for index in chosen]  # tells the page which frame was clicked
     made["hovertemplate"] = "%{text}<extra></extra>"
     return made
 
@@ -213,7 +214,7 @@ def _layout(panels: Sequence[Panel], best: BestFocus | None, colours: Colours) -
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": colours.text, "size": 13},
-        "margin": {"l": 64, "r": 16, "t": 34, "b": 48},
+        "margin": {"l": 64, "r": 16, "t": 58, "b": 48},
         "hovermode": "closest",
         "dragmode": "zoom",
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#888888", "activecolor": colours.text},

@@ -82,12 +82,12 @@ def _sections(account: Account) -> list[str]:
     sentence = given_up(account.curves, plate_scale(account.measurements))
     if sentence and best is not None:
         made.append(f"<p><strong>{escaped(sentence)}</strong></p>")
-    made += [_note(warning, "warning") for warning in result["warnings"]]
+    gap, means = disagreement(account.curves), diagnosis(account.curves)
+    made += [_note(said, "warning") for said in result["warnings"] if said not in (gap, means)]
     made += ["<h2>Focus curves</h2>", '<div id="curves"></div>', f'<p class="dim">{CAPTION}</p>']
     made += _titled("The decision, and what the alternatives cost", reporttables.decision_table(account))
-    gap, means = disagreement(account.curves), diagnosis(account.curves)
     if gap:
-        made += ["<h2>Diagnosis</h2>", _note(f"{gap}. {means[:1].upper()}{means[1:]}. {COLOUR}")]
+        made += ["<h2>Diagnosis</h2>", _note(f"{gap}. {sentence_of(means)} {COLOUR}")]
     made += _titled("Frames, by position", _strips(account))
     made += _titled("The frame nearest to best focus", _whole_picture(account))
     made += _titled("Guiding and image shift", reporttables.guiding(account))
@@ -110,7 +110,12 @@ def _titled(title: str, content: str) -> list[str]:
 
 
 def _note(text: str, kind: str = "") -> str:
-    return f'<p class="note {kind}">{escaped(text)}</p>'
+    return f'<p class="note {kind}">{escaped(sentence_of(text))}</p>'
+
+
+def sentence_of(text: str) -> str:
+    """The text with a capital at its beginning and a full stop at its end."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _strips(account: Account) -> str:
@@ -121,7 +126,7 @@ def _strips(account: Account) -> str:
     for strip in stacked(cut):
         packed = None if levels is None else strip_png(strip, levels)
         image = "" if packed is None else f'<img alt="" src="{data_uri(packed)}">'
-        rows.append(reporttables.frame_row(account, strip, image))
+        rows.append(reporttables.frame_row(account, strip, image, pictures=levels is not None))
     return reporttables.frames_table(rows, pictures=levels is not None) if rows else ""
 
 

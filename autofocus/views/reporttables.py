@@ -101,11 +101,12 @@ def _choice_row(one: Choice, objective: str) -> str:
 def frames_table(rows: Sequence[str], *, pictures: bool) -> str:
     """All frames, stacked by position."""
     told = "All strips share one stretch: their brightness may be compared. The dispersion runs from left to right."
-    heads = ("position", "n", "FWHM px", "NSIG", "SNR", "<trace", "<profile and fit", "<")
+    seen = ("<trace", "<profile and fit") if pictures else ()
+    heads = ("position", "n", "FWHM px", "NSIG", "SNR", *seen, "<")
     return table(heads, rows) + (f'<p class="dim">{told}</p>' if pictures else "")
 
 
-def frame_row(account: Account, strip: Strip, image: str) -> str:
+def frame_row(account: Account, strip: Strip, image: str, *, pictures: bool) -> str:
     """One frame: its numbers, its strip (an ``<img>``, or nothing), its profile, and what is to be said of it."""
     one = strip.measurement
     out = strip.index in account.curves.left_out or not one.used
@@ -119,10 +120,8 @@ def frame_row(account: Account, strip: Strip, image: str) -> str:
     ]
     numbers = "".join(f"<td>{escaped(cell)}</td>" for cell in cells)
     said = escaped(_remarks(one, account.curves.left_out.get(strip.index, one.why if out else "")))
-    return (
-        f'<tr class="{kind}">{numbers}<td class="strip left">{image}</td><td class="left">{_profile(strip)}</td>'
-        f'<td class="left said">{said}</td></tr>'
-    )
+    seen = f'<td class="strip left">{image}</td><td class="left">{_profile(strip)}</td>' if pictures else ""
+    return f'<tr class="{kind}">{numbers}{seen}<td class="left said">{said}</td></tr>'
 
 
 def _remarks(one: Measurement, why: str) -> str:
