@@ -15,6 +15,9 @@ from autofocus.curve.optical import optical, optical_starts
 from autofocus.curve.series import LIGHT, WIDTH, Series
 from autofocus.curve.throughput import throughput, throughput_starts
 
+# A model may say that no light at all passes the slit; what is measured is never compared with exactly 0.
+DARKEST = 1e-9
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -76,7 +79,7 @@ def separate(*, skew: bool | None, offset: bool | None) -> Candidate:
             both[..., WIDTH] = width_curve(theta[:, :width_size], x, seeing)
         if light_size:
             both[..., LIGHT] = throughput(theta[:, width_size:], x, seeing, jitter)
-        return both
+        return np.asarray(np.maximum(both, DARKEST))
 
     def starts(series: Series) -> Array:
         first = _width_starts(series, skew=bool(skew)) if width_size else np.zeros((1, 0))
@@ -93,7 +96,7 @@ def together(*, offset: bool) -> Candidate:
     mean, sd = _prior(OPTICAL[: 7 + offset])
 
     def curves(theta: Array, x: Array, seeing: Array | float, jitter: Array | float) -> Array:
-        return np.stack(optical(theta, x, seeing, jitter), axis=-1)
+        return np.maximum(np.stack(optical(theta, x, seeing, jitter), axis=-1), DARKEST)
 
     def starts(series: Series) -> Array:
         return optical_starts(*_width_of(series), *_light_of(series), offset=offset)

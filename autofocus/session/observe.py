@@ -99,8 +99,13 @@ class LiveObserver:
         reached, guiding = self._arrive(sample)
         self._wait_for_camera()
         if not self._motion.still_at(reached):
-            reached, guiding = self._arrive_again(sample, reached)
+            reached, guiding = self._arrive_again(sample, reached, "before")
         started_utc, kept = self._expose(sample, reached)
+        if not self._motion.still_at(reached):
+            self._demand_room_for_another(reached)
+            reached, guiding = self._arrive_again(sample, reached, "after")
+            started_utc, kept = self._expose(sample, reached)
+            self._demand_rest(reached)
         if kept.lost and self._ledger.exposures < self._settings.search.max_exposures:
             self._stream.warn(f"{kept.why} in exposure {self._ledger.exposures} at {reached}, which is repeated once")
             guiding = self._settle(reached)
@@ -126,12 +131,21 @@ class LiveObserver:
         """Approach, let the optics come to rest, and wait for the guider."""
         already = self._motion.position
         moves = self._ledger.moves
-        for hop in self._guiding.hops(already, sample.position, self._darkroom.developed):
-            self._settle(self._motion.hop(hop))
+        self._hop_towards(sample.position)
         reached = self._motion.go_to(sample.position)
         if moves == self._ledger.moves and already == reached and self._pending:
             return reached, GuidingState()  # a repeat: nothing moved, so nothing has to settle
         return reached, self._settle(reached)
+
+    def _hop_towards(self, target: int) -> None:
+        """Go so near that the guider can follow the rest in one motion."""
+        here = self._motion.position
+        while here is not None and (hop := self._guiding.next_hop(here, target, self._darkroom.developed)) is not None:
+            reached = self._motion.hop(hop)
+            if abs(target - reached) >= abs(target - here):
+                return  # it does not get nearer: the motion to the target will say why
+            here = reached
+            self._settle(here)
 
     def _settle(self, reached: int) -> GuidingState:
         """Let the optics come to rest, and wait for the guider."""
@@ -151,21 +165,31 @@ class LiveObserver:
         self._stream.tell(told)
         return guiding
 
-    def _arrive_again(self, sample: Sample, left_at: int) -> tuple[int, GuidingState]:
-        found = self._motion.position
+    def _arrive_again(self, sample: Sample, left_at: int, when: str) -> tuple[int, GuidingState]:
         self._stream.warn(
-            f"the focuser was left at {left_at} and found at {found} before the exposure: another program, or "
-            "temperature compensation, moves it; it is sent again"
+            f"the focuser was left at {left_at} and found at {self._motion.position} {when} the exposure: another "
+            "program, or temperature compensation, moves it; it is sent again"
         )
         reached, guiding = self._arrive(sample)
-        if not self._motion.still_at(reached):
-            raise PositionNotReached(
-                f"the focuser does not stay at {reached} (found at {self._motion.position}): close the other program "
-                "that moves it, or switch its temperature compensation off",
-                device=self._rig.focuser.facts.name,
-                operation="position",
-            )
+        self._demand_rest(reached)
         return reached, guiding
+
+    def _demand_rest(self, reached: int) -> None:
+        if not self._motion.still_at(reached):
+            raise self._does_not_stay(reached)
+
+    def _demand_room_for_another(self, reached: int) -> None:
+        """A frame taken while the focuser moved tells nothing; it is taken again if that is allowed."""
+        if self._ledger.exposures >= self._settings.search.max_exposures:
+            raise self._does_not_stay(reached)
+
+    def _does_not_stay(self, reached: int) -> PositionNotReached:
+        return PositionNotReached(
+            f"the focuser does not stay at {reached} (found at {self._motion.position}): close the other program "
+            "that moves it, or switch its temperature compensation off",
+            device=self._rig.focuser.facts.name,
+            operation="position",
+        )
 
     def _exposure_s(self, sample: Sample) -> float:
         return sample.exposure_s or self._settings.camera.exposure_s
