@@ -99,6 +99,8 @@ def _mechanics(kind: type[FaultyMechanics], target: Target, occasions: Occasions
     # what is meant in seconds of the clock, in those of the bench
     if isinstance(faulty, OldPosition):
         faulty.stale_s *= target.bench.options.speed
+    if isinstance(faulty, MovedByOthers):
+        faulty.after_s *= target.bench.options.speed
     if isinstance(faulty, Slow):
         faulty.pace /= target.bench.options.speed
     target.bench.focuser = faulty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,11 +18,12 @@ WEB_PAGE = b"<!DOCTYPE html><html><title>router</title><body>\x1b[31mPlease log 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: by which connection it came, what it asks, and the way to an answer."""
+    """One request: by which connection it came, what it asks, the way to an answer, and the wait for its end."""
 
     client_port: int
     operation: str
     answer: Callable[[], Awaitable[Answer]]
+    gone: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ class FaultyHttp:
         if not striking:
             await self._app(scope, receive, send)
             return
-        request = Request(scope["client"][1], operation, lambda: _answer(self._app, scope, receive))
+        request = Request(
+            scope["client"][1], operation, lambda: _answer(self._app, scope, receive), lambda: _gone(receive)
+        )
         try:
             answer = await striking[0].spoil(request)
         except Dropped as how:
@@ -85,6 +89,7 @@ class FaultyHttp:
                 await _send(send, Answer(200, how.after, b"application/imagebytes"), claimed=2 * len(how.after))
                 await asyncio.sleep(0.05)
             self._drop(request.client_port)
+            await request.gone()
             return
         await _send(send, answer)
 
@@ -100,6 +105,12 @@ async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
     body = b"".join(part.get("body", b"") for part in parts[1:])
     headers = dict(parts[0].get("headers", ()))
     return Answer(parts[0]["status"], body, headers.get(b"content-type", b""))
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the connection has ended."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send(send: Send, answer: Answer, claimed: int | None = None) -> None:
@@ -123,7 +134,8 @@ def late(seconds: float) -> Spoil:
 
     async def spoil(request: Request) -> Answer:
         answer = await request.answer()
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(request.gone(), seconds)  # who asked may lose patience
         return answer
 
     return spoil

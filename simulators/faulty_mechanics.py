@@ -144,7 +144,9 @@ class PlayGrows(FaultyMechanics):
 
 
 class MovedByOthers(FaultyMechanics):
-    """Another program moves it on by thirty steps as soon as it has arrived."""
+    """Another program moves it on by thirty steps, ``after_s`` after it has arrived."""
+
+    after_s = 0.1
 
     def position(self, now: float) -> int:
         """Where it is, or where the other program took it."""
@@ -164,8 +166,7 @@ class MovedByOthers(FaultyMechanics):
     _waiting = False
 
     def _interfere(self, now: float) -> None:
-        # a little after the arrival, so that the one who sent it has seen it there
-        if self._waiting and now > self.within.arrival() + 1.0:
+        if self._waiting and now > self.within.arrival() + self.after_s:
             self._waiting = False
             self.within.move(self.within.position(now) + 30, now)
 
