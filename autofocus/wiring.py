@@ -213,7 +213,6 @@ def recorded_series(
 def unheeded(settings: Settings) -> list[str]:
     """Settings that are valid but that this version does not act upon, a sentence each."""
     known = (
-        (settings.camera.auto_exposure, "camera.auto_exposure: the exposure stays at camera.exposure_s"),
         (settings.camera.roi == "auto", "camera.roi: auto: the whole sensor is read"),
         (settings.web.enabled, "web.enabled: there is no page yet"),
     )

@@ -21,12 +21,14 @@ def has_trace(measurement: Measurement) -> bool:
 class ObservingLog:
     """Every measurement of a search in order, with the reasons for which some are not used.
 
-    ``begin_attempt`` starts a new attempt: the fits then see its frames alone. ``ended`` names the budget that
-    ran out, None while there is some left. ``cloudy`` is set once the light was seen to change by itself.
+    ``begin_attempt`` starts a new attempt: the fits then see its frames alone. ``exposure_s`` is the exposure of the
+    frames to come. ``ended`` names the budget that ran out, None while there is some left. ``cloudy`` is set once the
+    light was seen to change by itself.
     """
 
     def __init__(self, task: FocusTask) -> None:
         self.task = task
+        self.exposure_s = task.exposure_s
         self.measurements: list[Measurement] = []
         self.left_out: dict[int, str] = {}
         self.warnings: list[str] = []
@@ -44,7 +46,7 @@ class ObservingLog:
     def cost_s(self) -> float:
         """What one sample takes: the median so far, or the exposure before there is any."""
         costs = [m.cost_s for m in self.measurements if m.cost_s > 0.0]
-        return median(costs) if costs else self.task.exposure_s
+        return median(costs) if costs else self.exposure_s
 
     def begin_attempt(self, why: str) -> None:
         """Leave every frame so far out of the fits to come."""
@@ -79,7 +81,7 @@ class ObservingLog:
             self._end()
         if not granted:
             return ()
-        samples = tuple(Sample(position, phase, self.task.exposure_s) for position in granted)
+        samples = tuple(Sample(position, phase, self.exposure_s) for position in granted)
         got = yield Sweep(samples, why, curves, follow)
         self.measurements.extend(got)
         if len(got) < len(samples):

@@ -11,6 +11,7 @@ from autofocus.search import gates, outcome
 from autofocus.search.adaptive import beyond, most_telling
 from autofocus.search.approach import in_order
 from autofocus.search.clouds import FAINT, brightening, clouded
+from autofocus.search.exposure import first_exposure, fitting_exposure, overexposed
 from autofocus.search.fitting import fit_log, used_frames, used_positions
 from autofocus.search.locate import Estimate, first_guess, half_span, locate, posterior_of
 from autofocus.search.log import ObservingLog, has_trace
@@ -19,6 +20,7 @@ from autofocus.search.task import FocusTask, Search
 
 LEAST_EACH_SIDE = 2  # nodes of the first, thin sweep; refining fills in what the error still needs
 MOST_WIDENINGS = 6
+MOST_SHORTENINGS = 3  # of the exposure: where the peak is cut off, one look does not tell by how much
 ENOUGH_FRAMES = 9  # before it may be said that more would not help
 LEAST_SHRINKING = 0.02  # of the error, for each further exposure
 HOPELESS = ("no_spectrum", "travel_limit", "time_limit", "exposure_limit")  # another attempt would end the same way
@@ -36,11 +38,13 @@ def focus(task: FocusTask) -> Search:
         ``focused`` or ``no_focus``, with the reason; never raises for what the data are like.
     """
     log = ObservingLog(task)
+    log.exposure_s = first_exposure(task)
     estimate: Estimate | None = None
     for attempt in range(task.settings.retries + 1):
         try:
             if estimate is None:
                 estimate = yield from locate(log, task.start_position)
+                _choose_exposure(log)
             estimate, curves = yield from sweep_and_refine(log, estimate)
             confirmation = yield from confirm(log, curves)
             return outcome.focused(log, curves, confirmation)
@@ -64,6 +68,10 @@ def sweep_and_refine(
         ``not_bracketed``, ``travel_limit``, ``poor_fit``, ``too_few_samples``, or the budget that ended.
     """
     yield from _first_sweep(log, estimate)
+    for _ in range(MOST_SHORTENINGS):
+        if not (overexposed(log.task, log.frames()) and _choose_exposure(log)):
+            break
+        yield from _first_sweep(log, estimate)
     widenings, retaken, returned = 0, set[float](), False
     while True:
         curves = fit_log(log, estimate.center, estimate.half_span)
@@ -189,6 +197,21 @@ def _first_sweep(log: ObservingLog, estimate: Estimate) -> Generator[Sweep, tupl
         log.warnings.append(f"The sweep was shifted by {plan.shift_steps:+d} steps to stay inside the travel limits.")
         why += f", shifted by {plan.shift_steps:+d} to stay inside the travel"
     yield from log.ask(plan.positions, "sweep", why, follow=2)
+
+
+def _choose_exposure(log: ObservingLog) -> bool:
+    """Fit the exposure to the star before a sweep; frames of another exposure are left out from then on."""
+    frames = log.frames()
+    if log.task.exposure_range_s is None or not any(has_trace(m) for m in frames):
+        return False
+    floor_px = posterior_of(log, first_guess(log.task, log.task.start_position)).floor_px
+    chosen = fitting_exposure(log.task, frames, log.exposure_s, floor_px)
+    if chosen == log.exposure_s:
+        return False
+    log.warnings.append(f"The exposure was changed from {log.exposure_s:.3g} s to {chosen:.3g} s to suit the star.")
+    log.begin_attempt(f"taken with another exposure ({log.exposure_s:.3g} s)")
+    log.exposure_s = chosen
+    return True
 
 
 def _to_retake(log: ObservingLog, curves: FocusCurves, retaken: set[float]) -> tuple[int, ...]:

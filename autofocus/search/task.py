@@ -19,7 +19,8 @@ class FocusTask:
 
     Positions are steps. ``low`` and ``high`` are the travel limits, None where there is none;
     ``microns_per_step`` is focuser travel per step and ``f_ratio`` the beam's at the slit, None if unknown.
-    ``exposure_s`` is the exposure of every frame the search asks for.
+    ``exposure_s`` is the exposure to begin with; it may change between sweeps inside ``exposure_range_s``, None: never.
+    ``saturation_adu`` is the camera's full well, None if it does not say.
     """
 
     settings: SearchSettings
@@ -32,6 +33,8 @@ class FocusTask:
     microns_per_step: float | None = None
     f_ratio: float | None = None
     position_tolerance_steps: int = 1
+    exposure_range_s: tuple[float, float] | None = None
+    saturation_adu: float | None = None
 
     @property
     def room(self) -> tuple[int | None, int | None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
 
 from autofocus import __version__
+from autofocus.errors import SettingsError
+from autofocus.ports import CameraFacts
 from autofocus.search.task import FocusTask
 from autofocus.session import jsonform
 from autofocus.session.events import SessionStarted
@@ -53,7 +56,24 @@ def focus_task(settings: Settings, rig: Rig, start_position: int) -> FocusTask:
         microns_per_step=settings.focuser.microns_per_step or facts.microns_per_step,
         f_ratio=settings.telescope.f_ratio,
         position_tolerance_steps=settings.focuser.position_tolerance_steps,
+        exposure_range_s=exposure_range(settings, rig.camera.facts),
+        saturation_adu=rig.camera.facts.saturation_adu,
     )
+
+
+def exposure_range(settings: Settings, facts: CameraFacts) -> tuple[float, float] | None:
+    """The exposures that the search may choose: what the settings allow and the camera can; None where it is fixed."""
+    wanted = settings.camera.auto_exposure
+    if wanted is None:
+        return None
+    low = max(wanted.min_s, facts.exposure_min_s or 0.0)
+    high = min(wanted.max_s, facts.exposure_max_s or math.inf)
+    if low > high:
+        raise SettingsError(
+            f"camera.auto_exposure: {wanted.min_s:g} to {wanted.max_s:g} s lies outside what the camera can do "
+            f"({facts.exposure_min_s:g} to {facts.exposure_max_s:g} s)"
+        )
+    return low, high
 
 
 def session_started(

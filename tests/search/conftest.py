@@ -46,6 +46,7 @@ class Sky:
     seeing_scatter: float = 0.04
     flux_scatter: float = 0.02
     background_adu: float = 3.0
+    full_well_adu: float = 65535.0
     seed: int = 1
     cost_s: float = 20.0
     cloud: Callable[[int], float] = lambda _frame: 1.0
@@ -90,6 +91,9 @@ class Sky:
         if light * seconds / fwhm < 2 * self.background_adu / 10:
             return Measurement(flags=(Flag.NO_TRACE,), **common)
         error = 0.7 * fwhm / snr
+        peak = light * seconds / (1.064 * fwhm)  # of a Gaussian profile
+        common |= {"background_adu": 0.0, "peak_adu": min(peak, self.full_well_adu)}
+        common |= {"saturated_px": 50 if peak >= self.full_well_adu else 0}
         return Measurement(
             fwhm_px=float(fwhm + self.rng.normal(0, error)), fwhm_err_px=float(error), window_fraction=1.0,
             nsig=float(light + self.rng.normal(0, noise / seconds)), nsig_err=float(noise / seconds),
