@@ -53,6 +53,8 @@ class BenchOptions:
     """how far moving the focuser displaces the star"""
     guiding_px: float = 0.15
     """scatter of the star's place from frame to frame"""
+    guide_exposure_s: float = 1.0
+    """exposure of the bench's PHD2"""
     guide_focus_offset_steps: float = -7.0
     """where the guide camera of the bench's PHD2 is sharpest, counted from the focus on the slit"""
     # sky and star
@@ -99,7 +101,7 @@ class BenchOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be; ValueError names the option."""
-        for name in ("speed", "guider_time_s"):
+        for name in ("speed", "guider_time_s", "guide_exposure_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive")
         for name in ("seeing_arcsec", "steps_per_s", "max_increment"):

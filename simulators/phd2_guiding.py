@@ -1,6 +1,6 @@
 """What PHD2 does, without its sockets: exposes, guides, loses its star, pauses, and answers its methods.
 
-``tick`` is one guide frame; each event goes to ``tell``. The states, methods, error codes and the smoothed settle
+``tick`` is one guide frame; what clients ask and are told of times is the clock's, not the bench's. Each event goes to ``tell``. The states, methods, error codes and the smoothed settle
 distance are PHD2's as observed (MsgVersion 1); calibration is taken as done.
 """
 
@@ -44,7 +44,7 @@ class Phd2:
         self.shift = GuidedShift(bench.image_shift.unguided())
         bench.shift = self.shift
         self._camera = GuideCamera(bench, focus_offset_steps)
-        self.exposure_s = 1.0
+        self.exposure_s = bench.options.guide_exposure_s
         self.state = "Guiding" if guiding else "Stopped"
         self._before_pause = ""
         self._connected = True
@@ -107,9 +107,9 @@ class Phd2:
             asked["inside"] = math.inf
         else:
             asked["inside"] = min(asked["inside"], now)
-        if now - asked["inside"] >= asked["time"]:
+        if self._bench.wait_s(now - asked["inside"]) >= asked["time"]:
             self._end_settling(0)
-        elif now - asked["began"] > asked["timeout"]:
+        elif self._bench.wait_s(now - asked["began"]) > asked["timeout"]:
             self._end_settling(1, "timed-out waiting for guider to settle")
 
     def _end_settling(self, status: int, fault: str = "") -> None:
@@ -137,13 +137,13 @@ class Phd2:
         return self.state
 
     def _do_get_exposure(self, _: Any) -> int:
-        return round(self.exposure_s * 1000)
+        return max(1, round(self._bench.wait_s(self.exposure_s) * 1000))  # as its clients' clock sees it
 
     def _do_set_exposure(self, params: Any) -> int:
         value = _argument(params, "exposure", 0)
         if not isinstance(value, int) or not 0 < value <= 60000:
             raise Refusal(1, "could not set exposure duration")
-        self.exposure_s = value / 1000
+        self.exposure_s = value / 1000 * self._bench.options.speed
         self._say("GuideParamChange", Name="Exposure", Value=f"{value} ms")
         return 0
 
@@ -241,7 +241,7 @@ class Phd2:
         return {"Event": event, "Timestamp": round(time.time(), 3), "Host": "bench", "Inst": 1, **fields}
 
     def _time(self) -> float:
-        return round(self._bench.now() - self._began, 3)
+        return round(self._bench.wait_s(self._bench.now() - self._began), 3)
 
 
 def _taken_back(raw_px: float) -> float:

@@ -34,7 +34,10 @@ class Guiding:
         self._steady = SteadyWatch(self.glances, settings, rig.clock)
         blind = rig.guider is not None and not self._asked.sees_slit
         self._watching = self._asked.kind == "steady" or blind
+        spacing = settings.search.spacing_steps
+        self._probe_steps = 2 * (15 if spacing == "auto" else spacing)
         self._longest_followed = 0
+        self._warned_of_rings = False
         self.shifts: list[ImageShift] = []
 
     @property
@@ -98,32 +101,35 @@ class Guiding:
         """Stop, or say so, where an exposure that will not be repeated lost its star."""
         self._judge(kept)
 
-    def hops(self, current: int | None, target: int, seen: Sequence[Measurement]) -> tuple[int, ...]:
-        """Where to halt on the way to a place at which the guide star will be a ring, so that PHD2 can follow.
+    def next_hop(self, current: int, target: int, seen: Sequence[Measurement]) -> int | None:
+        """Where to halt first on the way to a target, so that PHD2 does not lose the star; None: go there at once.
 
-        Empty where no such thing is predicted. A hop displaces the star by no more than half of PHD2's search
-        region; while the shift is not known yet, it is no longer than the longest move that was followed.
+        A hop displaces the star by no more than half of PHD2's search region. While the shift is not known yet, the
+        first hop is a short one that tells it.
         """
-        if self._guider is None or current is None:
-            return ()
+        if self._guider is None or not self._asked.sees_slit:
+            return None
+        self._warn_of_rings(target, seen)
+        longest, distance = self._longest_hop(), abs(target - current)
+        if distance <= longest:
+            return None
+        return current + round((target - current) / math.ceil(distance / longest))
+
+    def _warn_of_rings(self, target: int, seen: Sequence[Measurement]) -> None:
         radius = blur_radius_px(target, seen)
-        if radius is None or radius <= APERTURE_PX:
-            return ()
+        if radius is None or radius <= APERTURE_PX or self._warned_of_rings:
+            return
+        self._warned_of_rings = True
         self._stream.warn(
             f"at {target} the guide star will be a ring of about {radius:.0f} px radius, wider than the "
-            f"{APERTURE_PX:g} px within which PHD2 measures: it may follow a piece of it; it is approached in hops"
+            f"{APERTURE_PX:g} px within which PHD2 measures: it may follow a piece of it"
         )
-        hop = self._longest_hop()
-        if hop is None or abs(target - current) <= hop:
-            return ()
-        count = math.ceil(abs(target - current) / hop)
-        return tuple(round(current + (target - current) * number / count) for number in range(1, count))
 
-    def _longest_hop(self) -> int | None:
+    def _longest_hop(self) -> int:
         rates = [rate.px_per_step for rate in shift_rates(self.shifts) if rate is not None and rate.px_per_step > 0]
         if rates:
             return max(1, math.floor(0.5 * SEARCH_REGION_PX / max(rates)))
-        return self._longest_followed or None
+        return max(self._probe_steps, self._longest_followed)
 
     def _ask_guider(self) -> GuidingState:
         if self._guider is None:
