@@ -24,6 +24,7 @@ __all__ = ["find_image", "glance", "is_whole", "read_frame", "write_frame"]
 MAPPED_ABOVE = 256 * 1024**2
 LARGEST_UNPACKED = 512 * 1024**2
 GZIP_MAGIC = b"\x1f\x8b"
+TAIL = 1024
 
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _UNREADABLE = (OSError, EOFError, zlib.error)
@@ -185,10 +186,14 @@ def _decompressed(stream: IO[bytes], header: Header) -> NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What a look at a file's headers tells: why it is no whole frame (yet), "" when it is, and when it was begun."""
+    """What a look at a file's headers tells: why it is no whole frame (yet), "" when it is, and when it was begun.
+
+    ``hollow``: it ends in zeros, as one does whose bytes were reserved before they came.
+    """
 
     missing: str
     started_utc: str | None = None
+    hollow: bool = False
 
 
 def glance(path: Path) -> Glance:
@@ -203,12 +208,15 @@ def glance(path: Path) -> Glance:
             started = Facts(image.header, image.primary).text("DATE-OBS")
             if isinstance(stream, gzip.GzipFile):
                 return Glance(_missing_packed(path, stream, needed), started)
-        there = path.stat().st_size
+            there = path.stat().st_size
+            if there < needed:
+                return Glance(f"it is not whole: {there} of {needed} bytes are there", started)
+            stream.seek(max(image.header.data_start, needed - TAIL))
+            return Glance("", started, hollow=not any(stream.read(TAIL)))
     except _UNREADABLE as cause:
         return Glance(f"it cannot be read yet ({_reason(cause)})")
     except FrameError as fault:
         return Glance(fault.message)
-    return Glance("" if there >= needed else f"it is not whole: {there} of {needed} bytes are there", started)
 
 
 def is_whole(path: Path) -> bool:

@@ -15,6 +15,7 @@ from autofocus.frames.fits import GZIP_MAGIC, Glance, find_image, glance
 from autofocus.frames.naming import GUID, stem
 
 STEADY_S = 0.1  # a whole file must not have changed for so long: copies may reserve all their bytes first
+HOLLOW_S = 2.0  # a slow copy into reserved bytes pauses; a frame that truly ends in zeros waits so long
 STUCK_S = 5.0
 RENAME_S = 2.0  # N.I.N.A. saves under a GUID and renames
 PROBE_BYTES, MOST_PROBES = 1024**2, 64
@@ -76,6 +77,8 @@ class Pending:
             return "waiting"
         if self.inside is None or now_s - self.inside_s >= LOOK_INSIDE_S:  # Windows: its writer may let go of it late
             self.inside, self.inside_s = glance(self.path), now_s
+        if self.inside.hollow and still_s < HOLLOW_S:
+            return "waiting"
         if not self.inside.missing:
             return "ready"
         return "stuck" if still_s >= STUCK_S else "waiting"

@@ -19,7 +19,7 @@ FRAME_FIELDS = (
     "center_px", "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "dispersion_axis",
     "flags", "started_utc",
 )  # fmt: skip
-REST_FIELDS = ("temperature_c", "verdict", "guide_hfd_px", "guide_mass")
+REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass")
 EXIT_CODES = {
     "settings": 2, "device": 3, "busy": 3, "guiding": 5, "frame": 6, "storage": 7, "internal": 1,
 }  # fmt: skip

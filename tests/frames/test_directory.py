@@ -259,3 +259,23 @@ def test_ten_thousand_old_files_leave_it_idle(tmp_path: Path, monkeypatch: pytes
     assert watching.until(lambda: watching.names() == ["new-9430.fits"])
     watching.end()
     assert share < 0.05  # this process does nothing else; the aim of 0.005 is measured over minutes in benchmarks
+
+
+def test_bytes_that_were_reserved_before_they_came_are_no_frame_yet(watched: Watched) -> None:
+    data = frame(7)
+    with (watched.folder / "slow-9430.fits").open("wb") as stream:
+        stream.truncate(len(data))
+        for at in range(0, len(data), len(data) // 3):
+            watched.quiet(0.35)  # a network that pauses for longer than a file must be steady
+            assert watched.got == []
+            stream.seek(at)
+            stream.write(data[at : at + len(data) // 3])
+            stream.flush()
+    assert watched.until(lambda: watched.names() == ["slow-9430.fits"])
+    watched.quiet()
+    assert len(watched.got) == 1
+
+
+def test_a_frame_that_truly_ends_in_zeros_is_measured_too(watched: Watched) -> None:
+    (watched.folder / "dark-9430.fits").write_bytes(fits_bytes(np.zeros((60, 80), dtype=np.int16)))
+    assert watched.until(lambda: watched.names() == ["dark-9430.fits"])
