@@ -67,7 +67,7 @@ def subtitle(account: Account) -> str:
         parts += [name for name in (started.camera, started.focuser) if name]
         parts.append(f"started {started.started_utc[:19].replace('T', ' ')} UTC")
     seen = len(account.measurements)
-    parts.append(f"{seen} frames" if seen != 1 else "1 frame")
+    parts.append("1 frame" if seen == 1 else f"{seen} frames")
     if result.get("moves"):
         parts.append(f"{result['moves']} moves")
     reason = f" ({result['reason']})" if result.get("reason") else ""
@@ -155,9 +155,11 @@ def guiding(account: Account) -> str:
     if isinstance(guide, Mapping):
         said = guide.get("sentence") or guide.get("message")
         made += f"<p>{escaped(said)}</p>" if said else f"<pre>{escaped_block(guide)}</pre>"
-    lost = sum(flag.startswith("guiding") for one in account.measurements for flag in one.flags)
+    lost = sum(any(flag.startswith("guiding") for flag in one.flags) for one in account.measurements)
     if lost:
-        made += f"<p>{lost} frames were taken while guiding was unsettled or lost.</p>"
+        made += (
+            f"<p>{lost} {'frame was' if lost == 1 else 'frames were'} taken while guiding was unsettled or lost.</p>"
+        )
     return made
 
 
