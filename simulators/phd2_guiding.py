@@ -1,7 +1,8 @@
 """What PHD2 does, without its sockets: exposes, guides, loses its star, pauses, and answers its methods.
 
-``tick`` is one guide frame; what clients ask and are told of times is the clock's, not the bench's. Each event goes to ``tell``. The states, methods, error codes and the smoothed settle
-distance are PHD2's as observed (MsgVersion 1); calibration is taken as done.
+``tick`` is one guide frame; each event goes to ``tell``. Times that clients ask for or are told are the clock's, not
+the bench's. The states, methods, error codes and the smoothed settle distance are PHD2's as observed (MsgVersion 1);
+calibration is taken as done.
 """
 
 from __future__ import annotations

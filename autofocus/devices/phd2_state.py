@@ -82,6 +82,14 @@ class Phd2State:
         """What PHD2 is doing, for a person: ``PHD2 is paused``."""
         return f"PHD2 {WORDS.get(self.state, 'does not answer')}"
 
+    @property
+    def facts(self) -> str:
+        """Version, state and pixel scale, for a person."""
+        scale = self.pixel_scale_arcsec
+        parts = [f"PHD2 {self.version}".strip(), self.words.removeprefix("PHD2 ")]
+        parts.append("does not know its pixel scale" if scale is None else f'{scale:.2f}" per pixel')
+        return ", ".join([*parts, *([] if self.exposure_s is None else [f"exposes {self.exposure_s:g} s"])])
+
     def feed(self, message: Mapping[str, Any], at: float) -> Phd2State:
         """The state after one message."""
         event = message.get("Event")
