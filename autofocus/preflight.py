@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from autofocus import wiring
-from autofocus.errors import AutofocusError, JournalError
+from autofocus.errors import AutofocusError, GuidingError, JournalError
 from autofocus.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Preflight:
             with free, lock.hold(opening.focuser_key(reached.focuser)):
                 self._found("focuser is free", "pass", "no other run on this machine holds it")
                 self._look_at_devices(reached, camera, focuser)
-        self._look_at_guider()
+            self._look_at_guider(reached)
         self._look_at_disk(camera.facts)
         return self.findings
 
@@ -108,17 +108,25 @@ class Preflight:
             else:
                 self._found("test exposure", "pass", line)
 
-    def _look_at_guider(self) -> None:
+    def _look_at_guider(self, settings: Settings) -> None:
+        asked = settings.guider
+        guider = wiring.guider(settings, self.clock)
+        if guider is None:
+            rest = f"each move is followed by {settings.focuser.settle_s:g} s of rest"
+            steady = "steady: short frames after each move, until two show the same spectrum"
+            self._found("guider", "pass", steady if asked.kind == "steady" else f"none: {rest}")
+            return
         with self._trying("guider", "start PHD2 and switch on Tools > Enable Server, or set guider.kind: none"):
-            guider = wiring.guider(self.settings, self.clock)
-            if guider is None:
-                self._found(
-                    "guider", "pass", f"none: each move is followed by {self.settings.focuser.settle_s:g} s of rest"
-                )
-                return
             try:
-                guider.open()
-                self._found("guider", "pass", f"{self.settings.guider.kind} answers and guides")
+                guider.connect()
+                said = f"{guider.state.facts}, at {_shown(asked.address)}"
+                if guider.state.guiding:
+                    self._found("guider", "pass", said)
+                elif asked.start_if_stopped:
+                    self._found("guider", "warn", said, "nothing: a run will have it guide (guider.start_if_stopped)")
+                else:
+                    mend = "let PHD2 guide on the star before the run, or set guider.start_if_stopped: true"
+                    self.findings.append(Finding("guider", "fail", said, mend, GuidingError.exit_code))
             finally:
                 guider.close()
 

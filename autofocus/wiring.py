@@ -18,9 +18,10 @@ from autofocus.settings import MeasureSettings, Settings
 if TYPE_CHECKING:
     from autofocus.devices.camera import AlpacaCamera
     from autofocus.devices.focuser import AlpacaFocuser
+    from autofocus.devices.phd2 import Phd2Guider
     from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile
     from autofocus.frames.recorded import RecordedSeries
-    from autofocus.ports import Clock, FramePicture, Guider
+    from autofocus.ports import Clock, FramePicture
     from autofocus.session.engine import Ending
     from autofocus.session.journal import Journal
     from autofocus.session.stream import Listener
@@ -70,7 +71,7 @@ def devices(settings: Settings, clock: Clock) -> tuple[AlpacaCamera, AlpacaFocus
     return AlpacaCamera(settings.camera, clock), AlpacaFocuser(settings.focuser, clock)
 
 
-def guider(settings: Settings, clock: Clock) -> Guider | None:
+def guider(settings: Settings, clock: Clock) -> Phd2Guider | None:
     """The guider; None for none, and for steady, which needs nothing but the camera of the session."""
     if settings.guider.kind != "phd2":
         return None
