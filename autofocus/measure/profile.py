@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.background import away_from_trace, column_level
-from autofocus.measure.ridge import ABSURD, along
+from autofocus.measure.sampling import ABSURD, along
 from autofocus.measure.trace import Trace
 from autofocus.model import Frame
 

@@ -1,11 +1,10 @@
 """Where something lies along the frame: straight ridges of any slope, width and brightness, in one orientation.
 
-Every column along the dispersion votes: its own median is taken off (sky lines, amplifier steps and overscan go
-with it), the rest is divided by its own spread and, beyond 4 of it,
-compressed. A cosmic ray, a hot pixel or one bright line
-then weighs little more than one vote, while a trace far below the noise of a single column adds up. The votes are
-summed along straight lines of all slopes allowed (a Radon transform), at widths from two pixels up, and a ridge is
-what stands above *both* its sides: the edge of a slit or of an amplifier is a step and no ridge.
+The columns of 32 parts along the dispersion vote: each part's own median is taken off (sky lines, amplifier steps and
+overscan go with it), the rest is divided by its own noise and, beyond 4 of it, compressed. A cosmic ray, a hot pixel
+or one bright line then weighs little more than one vote, while a trace far below the noise of a single column adds
+up. The votes are summed along straight lines of all slopes allowed (a Radon transform), at widths from two pixels up,
+and a ridge is what stands above *both* its sides: the edge of a slit or of an amplifier is a step and no ridge.
 """
 
 from __future__ import annotations
@@ -16,37 +15,37 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from autofocus.measure.sampling import BLOCKS, Doubles, Floats, sample_parts
 from autofocus.model import Axis, Frame
 
-BLOCKS = 32
 MAX_SLANT = 0.06
 CLIP = 4.0
 DETECTION = 5.5
-ABSURD = 1e12
-STRUCTURE = 0.5
-
-Floats = NDArray[np.float32]
+STRUCTURE = 0.15
+MOST_BINS = 512
+LEAST_BINS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Votes:
     """What the columns of one orientation say.
 
-    ``blocks`` holds the mean vote, shape (BLOCKS, across); ``residuals`` the columns themselves in ADU above their
-    own level, shape (across, columns), and ``x`` their places along the dispersion; ``level`` is the level of each.
+    ``residuals`` holds the typical column of each part in ADU above its own ``level``, shape (BLOCKS, across), and
+    ``noise`` the noise of one of its pixels; ``x`` are the places of the parts along the dispersion.
     """
 
     axis: Axis
-    blocks: Floats
     residuals: Floats
     level: Floats
-    x: NDArray[np.intp]
+    noise: Floats
+    x: Doubles
     length: int
+    finest: int
 
     @property
     def across(self) -> int:
         """Pixels across the dispersion."""
-        return int(self.blocks.shape[1])
+        return int(self.residuals.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,111 +58,115 @@ class Ridge:
     significance: float
 
 
-def along(frame: Frame, axis: Axis, across: slice, columns: slice) -> Floats:
-    """A part of the frame with the dispersion along the second axis, in ADU."""
-    if axis == "x":
-        return frame.section(across, columns)
-    return frame.section(columns, across).T
-
-
-def lengths(frame: Frame, axis: Axis) -> tuple[int, int]:
-    """Pixels across the dispersion and along it."""
-    rows, columns = frame.shape
-    return (rows, columns) if axis == "x" else (columns, rows)
-
-
-def collect_votes(frame: Frame, axis: Axis, wanted: int = 256) -> Votes | None:
-    """Let about ``wanted`` columns, evenly spread, vote.
+def collect_votes(frame: Frame, axis: Axis, *, thorough: bool = False) -> Votes | None:
+    """Let eight columns of each part vote, or all of them where ``thorough``.
 
     Returns
     -------
     Votes or None
         None when the frame is too small to hold a trace, or constant.
     """
-    across, length = lengths(frame, axis)
-    if across < 8 or length < 2 * BLOCKS:
+    sampled = sample_parts(frame, axis, thorough=thorough)
+    if sampled is None:
         return None
-    per_block = max(2, min(wanted, length) // BLOCKS)
-    step = max(1, length // (per_block * BLOCKS))
-    first = (length - (per_block * BLOCKS - 1) * step) // 2
-    taken = slice(max(first, 0), max(first, 0) + per_block * BLOCKS * step, step)
-    pixels = np.ascontiguousarray(along(frame, axis, slice(None), taken))
-    x = np.arange(length)[taken]
-    every = max(1, across // 192)
-    sparse = pixels[::every]
-    if not np.abs(pixels).max() < ABSURD:  # NaN too
-        sound = np.abs(sparse) < ABSURD
-        middle = float(np.median(sparse[sound])) if sound.any() else 0.0
-        pixels = np.where(np.abs(pixels) < ABSURD, pixels, np.float32(middle))
-        sparse = pixels[::every]
-    level = np.median(sparse, axis=0)
-    residuals = pixels - level
-    spread = 1.4826 * np.median(np.abs(sparse - level), axis=0)
-    usable = spread > 0
+    parts, x = sampled
+    across = parts.shape[1]
+    every = max(1, across // 256)
+    level = np.median(parts[:, ::every], axis=1)
+    residuals = _without_single_rows(parts - level[:, None])
+    noise = neighbour_noise(residuals, every)
+    usable = noise > 0
     if not usable.any():
-        spread = np.std(residuals, axis=0)
-        usable = spread > 0
+        noise = np.std(residuals, axis=1)
+        usable = noise > 0
     if not usable.any():
         return None
-    # A column without spread (overscan of a clean camera, dead) has nothing to say; its neighbours' spread mutes it.
-    spread = np.maximum(spread, 0.5 * np.median(spread[usable]))
-    votes = _compress(residuals / spread)
-    blocks = votes.reshape(across, BLOCKS, -1).mean(axis=2).T
-    return Votes(axis, _without_single_rows(np.ascontiguousarray(blocks)), residuals, level, x, length)
+    # A part without noise (overscan of a clean camera, dead) has nothing to say; the others' noise mutes it.
+    noise = np.maximum(noise, 0.5 * np.median(noise[usable]))
+    length = frame.shape[1] if axis == "x" else frame.shape[0]
+    finest = 2
+    while not thorough and across // finest > MOST_BINS:
+        finest *= 2
+    return Votes(axis, residuals, level, noise, x, length, finest)
 
 
-def _compress(votes: Floats) -> Floats:
-    """Leave votes up to `CLIP` as they are, and let greater ones grow with their logarithm only."""
-    strong = np.abs(votes) > CLIP
-    height = votes[strong]
-    votes[strong] = np.copysign(CLIP * (1.0 + np.log(np.abs(height) / CLIP)), height)
-    return votes
+def neighbour_noise(profiles: Floats, every: int = 1) -> Floats:
+    """Noise of a pixel of each part, from the lower four fifths of the differences of neighbouring rows.
+
+    Their mean is 0.5586 of its standard deviation for a Gaussian; unlike the median it lives through coarse rounding.
+    """
+    first = profiles[:, : -1 : every]
+    steps = np.abs(profiles[:, 1::every][:, : first.shape[1]] - first)
+    count = max(1, int(0.8 * steps.shape[1]))
+    steps.partition(count - 1, axis=1)
+    return np.asarray(steps[:, :count].mean(axis=1) / np.float32(0.5586 * np.sqrt(2.0)))
 
 
-def _without_single_rows(blocks: Floats) -> Floats:
+def _without_single_rows(residuals: Floats) -> Floats:
     """Take out rows that stand out alone: a bad row is one pixel wide, the image of a star never is."""
-    profile = blocks.mean(axis=0)
-    outer = np.maximum(np.roll(profile, 1), np.roll(profile, -1))
-    inner = np.minimum(np.roll(profile, 1), np.roll(profile, -1))
+    profile = np.median(residuals[::3], axis=0)
+    before, after = np.roll(profile, 1), np.roll(profile, -1)
+    outer, inner = np.maximum(before, after), np.minimum(before, after)
     noise = 1.4826 * np.median(np.abs(np.diff(profile))) + 1e-6
+    middle = np.median(profile)
     above, below = profile - outer, inner - profile
-    alone = (above > 8 * noise) & (outer - np.median(profile) < 0.2 * above)
-    alone |= (below > 8 * noise) & (np.median(profile) - inner < 0.2 * below)
+    alone = (above > 8 * noise) & (outer - middle < 0.2 * above)
+    alone |= (below > 8 * noise) & (middle - inner < 0.2 * below)
     alone[[0, -1]] = False
     for row in np.flatnonzero(alone):
-        blocks[:, row] = 0.5 * (blocks[:, row - 1] + blocks[:, row + 1])
-    return blocks
+        residuals[:, row] = 0.5 * (residuals[:, row - 1] + residuals[:, row + 1])
+    return residuals
 
 
-def find_ridges(votes: Votes, most: int = 12) -> tuple[list[Ridge], list[Ridge]]:
-    """Ridges in order of significance, each at the width that shows it best; and the dips, which no star makes."""
+def find_ridges(votes: Votes, most: int = 16) -> tuple[list[Ridge], list[Ridge]]:
+    """Ridges in order of significance, at all widths; and the dips, which no star makes."""
     bright: list[Ridge] = []
     dark: list[Ridge] = []
-    size = 2
-    while size == 2 or votes.across // size >= 12:
-        slants, stack, noise = _stack(votes, size)
+    size = votes.finest
+    binned = _binned(votes.residuals / votes.noise[:, None], size)
+    binned = _compress(binned * np.float32(np.sqrt(size))) / np.float32(np.sqrt(size))
+    while size == votes.finest or binned.shape[1] >= LEAST_BINS:
+        slants, stack, noise = _stack(binned, votes.length, size)
         bright += _peaks(slants, _stand_out(stack), noise, size)
         dark += _peaks(slants, _stand_out(-stack), noise, size)
         size *= 2
+        binned = _binned(binned, 2)
     return _apart(bright, most), _apart(dark, most)
 
 
+def _binned(rows: Floats, size: int) -> Floats:
+    count = rows.shape[1] // size
+    total = rows[:, 0 : count * size : size].copy()
+    for place in range(1, size):
+        total += rows[:, place : count * size : size]
+    total /= np.float32(size)
+    return total
+
+
+def _compress(votes: Floats) -> Floats:
+    """Leave small votes as they are, and let those beyond `CLIP` grow with their logarithm only."""
+    return np.asarray(np.float32(CLIP) * np.arcsinh(votes / np.float32(CLIP)))
+
+
 def _apart(found: list[Ridge], most: int) -> list[Ridge]:
-    """The best of those that lie on top of each other."""
+    """The best of those of like width that lie on top of each other."""
     kept: list[Ridge] = []
     for ridge in sorted(found, key=lambda ridge: -ridge.significance):
-        if all(abs(ridge.center_px - other.center_px) > 2.0 * max(ridge.width_px, other.width_px) for other in kept):
+        if not any(_same(ridge, other) for other in kept):
             kept.append(ridge)
         if len(kept) == most:
             break
     return kept
 
 
-def _stack(votes: Votes, size: int) -> tuple[NDArray[np.intp], Floats, float]:
-    """The sums along all slants with rows binned by ``size``, and the noise of two bins against four."""
-    rows = votes.across // size
-    binned = votes.blocks[:, : rows * size].reshape(BLOCKS, rows, size).mean(axis=2)
-    reach = int(np.ceil(MAX_SLANT * votes.length / size / 2))
+def _same(ridge: Ridge, other: Ridge) -> bool:
+    wide, narrow = max(ridge.width_px, other.width_px), min(ridge.width_px, other.width_px)
+    return wide <= 2.0 * narrow and abs(ridge.center_px - other.center_px) <= wide
+
+
+def _stack(binned: Floats, length: int, size: int) -> tuple[NDArray[np.intp], Floats, float]:
+    """The sums along all slants of bins of ``size`` rows, and the noise of two bins against four."""
+    reach = int(np.ceil(MAX_SLANT * length / size / 2))
     slants = np.arange(-reach, reach + 1) * 2
     white = 1.4826 * float(np.median(np.abs(np.diff(binned, axis=1)))) / np.sqrt(2 * BLOCKS)
     return slants, _sum_along(binned, slants), white * np.sqrt(0.75)
@@ -171,21 +174,22 @@ def _stack(votes: Votes, size: int) -> tuple[NDArray[np.intp], Floats, float]:
 
 def _peaks(slants: NDArray[np.intp], response: Floats, noise: float, size: int) -> list[Ridge]:
     """The local maxima of the ridge response."""
-    spread = 1.4826 * float(np.median(np.abs(response - np.median(response))))
-    significance = response / max(noise, STRUCTURE * spread, 1e-9)
-    best = significance.max(axis=0)
-    rows = best.size
-    peaks = [r for r in range(rows) if best[r] > DETECTION and best[r] >= best[max(0, r - 2) : r + 3].max()]
-    peaks.sort(key=lambda r: -float(best[r]))
+    sparse = response[:: max(1, response.shape[0] // 16)]
+    spread = 1.4826 * float(np.median(np.abs(sparse - np.median(sparse))))
+    response /= np.float32(max(noise, STRUCTURE * spread, 1e-9))
+    best = response.max(axis=0)
+    padded = np.pad(best, 2, constant_values=-np.inf)
+    around = np.max([padded[k : k + best.size] for k in range(5)], axis=0)
+    peaks = np.flatnonzero((best > DETECTION) & (best >= around))
     ridges = []
-    for row in peaks[:16]:
-        slant = int(slants[int(np.argmax(significance[:, row]))])
-        ridges.append(Ridge((row + 0.5) * size - 0.5, float(slant * size), 2.0 * size, float(best[row])))
+    for pair in peaks[np.argsort(-best[peaks])][:16]:
+        slant = int(slants[int(np.argmax(response[:, pair]))])
+        ridges.append(Ridge((pair + 1) * size - 0.5, float(slant * size), 2.0 * size, float(best[pair])))
     return ridges
 
 
 def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
-    """Mean over the blocks along straight lines, shape (slants, rows); rows are counted at mid-length."""
+    """Mean over the parts along straight lines, shape (slants, rows); rows are counted at mid-length."""
     blocks, rows = binned.shape
     reach = int(np.abs(slants).max()) // 2 + 1
     padded = np.pad(binned, ((0, 0), (reach, reach)), mode="edge")
@@ -195,24 +199,28 @@ def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
     total = np.zeros((slants.size, rows), dtype=np.float32)
     for block in range(blocks):
         total += shifted[block, np.rint(slants * place[block]).astype(np.intp) + reach]
-    return np.asarray(total / blocks, dtype=np.float32)
+    total /= np.float32(blocks)
+    return total
 
 
 def _stand_out(stack: Floats) -> Floats:
-    """How far two bins stand above the higher of their two sides (four bins each, one bin off)."""
-    rows = stack.shape[1]
-    total = np.cumsum(np.pad(stack, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    """How far each pair of neighbouring bins stands above the higher of its two sides, shape (slants, rows - 1).
 
-    def mean(first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
+    A side is four bins, one bin off; at the frame's edge as many as there are, none below two.
+    """
+    slants, rows = stack.shape
+    total = np.zeros((slants, rows + 1), dtype=np.float32)
+    np.cumsum(stack, axis=1, out=total[:, 1:])
+    center = (total[:, 2:] - total[:, :-2]) * np.float32(0.5)
+    higher = np.full((slants, rows - 1), -np.inf, dtype=np.float32)
+    pair = np.arange(rows - 1)
+    for first, last in ((pair - 5, pair - 1), (pair + 3, pair + 7)):
         first, last = np.clip(first, 0, rows), np.clip(last, 0, rows)
-        count = last - first
-        sums = total[:, last] - total[:, first]
-        return np.where(count >= 2, sums / np.maximum(count, 1), np.nan)
-
-    row = np.arange(rows)
-    best = np.full(stack.shape, -np.inf, dtype=np.float32)
-    for offset in (0, 1):  # the two bins are this one and a neighbour, whichever is brighter
-        center = mean(row - offset, row - offset + 2)
-        low, high = mean(row - offset - 5, row - offset - 1), mean(row - offset + 3, row - offset + 7)
-        best = np.fmax(best, center - np.fmax(low, high))
-    return np.nan_to_num(best, nan=0.0, posinf=0.0, neginf=0.0)
+        there = np.flatnonzero(last - first >= 2)
+        if there.size:
+            side = slice(there[0], there[-1] + 1)
+            mean = (total[:, last[side]] - total[:, first[side]]) / (last - first)[side].astype(np.float32)
+            np.maximum(higher[:, side], mean, out=higher[:, side])
+    center -= higher
+    center[:, np.isneginf(higher[0])] = 0.0
+    return center

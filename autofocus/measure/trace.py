@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.ridge import BLOCKS, Ridge, Votes
+from autofocus.measure.ridge import Ridge, Votes
 from autofocus.model import Axis
 
 Doubles = NDArray[np.float64]
@@ -20,7 +20,7 @@ class Trace:
     """Where the spectrum lies: its centre across the dispersion as a polynomial of the place along it.
 
     ``coefficients`` are those of u = 2 x / (length - 1) - 1, lowest power first; ``width_px`` is a rough full
-    width; ``flux`` and ``flux_err`` are the light of each of `ridge.BLOCKS` parts, ADU per column.
+    width; ``flux`` and ``flux_err`` are the light of each of `sampling.BLOCKS` parts, ADU per column.
     """
 
     axis: Axis
@@ -54,27 +54,30 @@ class Trace:
         return bool(np.all((center > -0.5) & (center < self.across - 0.5)))
 
 
-def survey(votes: Votes, ridge: Ridge) -> Trace:
-    """The light of each part along the straight ridge, without following it."""
+def survey(votes: Votes, ridge: Ridge, *, hole: bool = False) -> Trace:
+    """The light of each part along the straight ridge, without following it; along a dip, the light that is missing."""
     u = _parts(votes)
     profiles, low = _block_profiles(votes, ridge)
     sigma = max(ridge.width_px / 2.0, 1.0)
     coefficients = np.array([ridge.center_px, 0.5 * ridge.slant_px])
-    found = _moments(profiles, coefficients[0] + coefficients[1] * u - low, sigma)
-    error = _noise(profiles) * found.flux_gain
+    center = coefficients[0] + coefficients[1] * u
+    profiles = -profiles if hole else profiles
+    profiles -= _higher_side(profiles, center - low, sigma)
+    found = _moments(profiles, center - low, sigma, level=False)
+    error = votes.noise * found.flux_gain
     return _as_trace(votes, ridge, coefficients, sigma, found.flux, error)
 
 
 def follow(votes: Votes, ridge: Ridge) -> Trace:
     """Follow a ridge: from a straight line at its rough width down to a curve at its own.
 
-    The parts of the frame are profiles of the median column. In every turn the shift of each part against the curve
+    In every turn the shift of each part against the curve
     so far is the first moment under a Gaussian of the current width; a polynomial through the shifts, weighted by
     how well each is known, moves the curve. Its degree rises only where that is significant.
     """
     u = _parts(votes)
     profiles, low = _block_profiles(votes, ridge)
-    noise = _noise(profiles)
+    noise = votes.noise.astype(np.float64)
     coefficients = np.array([ridge.center_px, 0.5 * ridge.slant_px])
     sigma = max(ridge.width_px / 2.0, 1.0)
     for turn in range(TURNS):
@@ -95,18 +98,7 @@ def follow(votes: Votes, ridge: Ridge) -> Trace:
 
 def _parts(votes: Votes) -> Doubles:
     """Where along the dispersion the parts lie, from -1 to 1."""
-    x = votes.x.reshape(BLOCKS, -1).mean(axis=1)
-    return np.asarray(2.0 * x / max(votes.length - 1, 1) - 1.0)
-
-
-def _noise(profiles: Doubles) -> Doubles:
-    """Noise of a pixel of each part's profile, from the lower four fifths of the differences of neighbours.
-
-    Their mean is 0.5586 of its standard deviation for a Gaussian; unlike the median it lives through coarse rounding.
-    """
-    steps = np.sort(np.abs(np.diff(profiles, axis=1)), axis=1)
-    lower = steps[:, : max(1, int(0.8 * steps.shape[1]))]
-    return np.asarray(lower.mean(axis=1) / (0.5586 * np.sqrt(2.0)) + 1e-12)
+    return np.asarray(2.0 * votes.x / max(votes.length - 1, 1) - 1.0)
 
 
 def _as_trace(votes: Votes, ridge: Ridge, coefficients: Doubles, sigma: float, flux: Doubles, error: Doubles) -> Trace:
@@ -115,12 +107,11 @@ def _as_trace(votes: Votes, ridge: Ridge, coefficients: Doubles, sigma: float, f
 
 
 def _block_profiles(votes: Votes, ridge: Ridge) -> tuple[Doubles, int]:
-    """Median column of each part near the ridge, ADU above the column's level, shape (BLOCKS, rows); the first row."""
+    """The typical column of each part near the ridge, ADU, shape (BLOCKS, rows); the first row."""
     reach = abs(ridge.slant_px) / 2 + 8 * ridge.width_px + 16
     low = max(0, int(ridge.center_px - reach))
     high = min(votes.across, int(ridge.center_px + reach) + 1)
-    part = votes.residuals[low:high]
-    return np.median(part.reshape(high - low, BLOCKS, -1), axis=2).T.astype(np.float64), low
+    return votes.residuals[:, low:high].astype(np.float64), low
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +122,22 @@ class _Moments:
     flux_gain: Doubles
 
 
-def _moments(profiles: Doubles, center: Doubles, sigma: float) -> _Moments:
+def _higher_side(profiles: Doubles, center: Doubles, sigma: float) -> Doubles:
+    """Level of each part beside a ridge: of the side that is higher over all parts, so that a step is no light."""
+    far, near = int(np.ceil(6 * sigma)) + 2, int(np.ceil(3 * sigma)) + 1
+    levels = []
+    for offsets in (np.arange(-far, -near), np.arange(near + 1, far + 1)):
+        rows = np.rint(center).astype(int)[:, None] + offsets
+        if ((rows >= 0) & (rows < profiles.shape[1])).mean() > 0.5:
+            inside = np.clip(rows, 0, profiles.shape[1] - 1)
+            levels.append(np.median(np.take_along_axis(profiles, inside, axis=1), axis=1))
+    if not levels:
+        return np.zeros((profiles.shape[0], 1))
+    both = np.mean(levels, axis=0)
+    return np.asarray(both + max(float(np.mean(side - both)) for side in levels))[:, None]
+
+
+def _moments(profiles: Doubles, center: Doubles, sigma: float, *, level: bool = True) -> _Moments:
     """Light, shift and variance of each part under a Gaussian window of ``sigma`` about ``center``.
 
     The moments under a window of the width of the profile are corrected for it: the product of two Gaussians of
@@ -143,7 +149,8 @@ def _moments(profiles: Doubles, center: Doubles, sigma: float) -> _Moments:
     on_frame = (rows >= 0) & (rows < profiles.shape[1])
     values = np.take_along_axis(profiles, np.clip(rows, 0, profiles.shape[1] - 1), axis=1)
     distance = rows - center[:, None]
-    values = values - np.median(values[:, np.abs(offsets) > half], axis=1)[:, None]
+    if level:
+        values = values - np.median(values[:, np.abs(offsets) > half], axis=1)[:, None]
     window = np.where(on_frame, np.exp(-0.5 * (distance / sigma) ** 2), 0.0)
     weight = window * values
     norm = np.sum(window**2, axis=1) + 1e-12

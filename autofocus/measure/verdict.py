@@ -6,22 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.ridge import ABSURD, Ridge, Votes, collect_votes, find_ridges, lengths
-from autofocus.measure.trace import Trace, follow, survey
+from autofocus.measure.candidates import EVEN, Look, is_continuous, look_along, most_lamp_light, unevenness
+from autofocus.measure.image import is_band, is_slope, join_rims
+from autofocus.measure.ridge import collect_votes
+from autofocus.measure.sampling import ABSURD
+from autofocus.measure.trace import Trace, follow
 from autofocus.model import Axis, Frame
 
-FEW_COLUMNS = 256
 MANY_LINES = 4
 MOST_TRACES = 6
-MOST_FOLLOWED = 4
-ASPECT_OF_A_LINE = 0.5
-SHORT_SIDE = 3.0
-COMPARABLE = 0.1
-SURE = 20.0
-LEAST_SPREAD = 0.1
-ONE_IMAGE = 0.2
-MOST_GAIN = 5.0  # e-/ADU
-CONTRAST = 0.02  # lamps and flats are uneven by as much
+MOST_FOLLOWED = 7
+ALIKE = 0.9
+ACROSS_THE_LONGER = 3.0
+ALL_EVEN = 4.0
+LAMP_SIGMAS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,126 +31,83 @@ class Verdict:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """One orientation: what it shows, the traces followed, whether all are even as a lamp's lines, bands of a lamp."""
+
+    look: Look
+    traces: tuple[Trace, ...] = ()
+    even: bool = False
+    bands: int = 0
+
+    @property
+    def count(self) -> int:
+        return max(self.look.comparable, len(self.traces)) - self.bands
+
+    @property
+    def cost(self) -> float:
+        """What speaks against this orientation: many traces, along the shorter side, all even; infinite for none."""
+        if not self.traces or self.count > MOST_TRACES:
+            return np.inf
+        votes = self.look.votes
+        across_longer = votes.length < ALIKE * votes.across
+        return self.count * (ACROSS_THE_LONGER if across_longer else 1.0) * (ALL_EVEN if self.even else 1.0)
+
+
 def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
-    """Find the brightest stellar trace of the frame, in either orientation."""
+    """Find the brightest stellar trace of the frame, in either orientation.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any image.
+    dispersion_axis : str
+        "x", "y", or "auto" for either.
+
+    Returns
+    -------
+    Verdict
+        A trace, or a reason in words. Eight columns of each part are looked at; all, where these show nothing.
+    """
     rows, columns = frame.shape
     longer: tuple[Axis, ...] = ("x", "y") if columns >= rows else ("y", "x")
     axes = longer if dispersion_axis == "auto" else tuple(axis for axis in longer if axis == dispersion_axis)
     constant = _constant(frame)
     if constant:
         return Verdict(None, reason=constant)
-    verdict = Verdict(None)
-    for wanted in (FEW_COLUMNS, max(rows, columns)):
-        verdict = _judge(_look(frame, axes, wanted), forced=dispersion_axis != "auto")
-        if verdict.trace is not None:
-            break
-    return verdict
+    seen: list[_Seen] = []
+    for thorough in (False, True):
+        seen = _look(frame, axes, thorough=thorough)
+        best = min(seen, key=lambda one: one.cost, default=None)
+        if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
+            return Verdict(best.traces[0], best.traces[1:])
+        if any(one.look.candidates for one in seen):
+            break  # a lamp, seen well enough
+    return Verdict(None, reason=_reason(seen))
 
 
-def _look(frame: Frame, axes: tuple[Axis, ...], wanted: int) -> list[Look]:
+def _look(frame: Frame, axes: tuple[Axis, ...], *, thorough: bool) -> list[_Seen]:
     """Look along each axis, the longer side first; the other only where it could still win."""
-    looks: list[Look] = []
+    seen: list[_Seen] = []
     for axis in axes:
-        votes = collect_votes(frame, axis, wanted)
+        votes = collect_votes(frame, axis, thorough=thorough)
         if votes is None:
             continue
-        ridges, dips = find_ridges(votes)
-        looks.append(Look(votes, ridges, *_continuous(votes, ridges, dips)))
-        if len(axes) == 2 and 0 < _score(looks[0]) < _score_at_best(axes[1], frame):
+        seen.append(_followed(look_along(votes)))
+        if seen[0].cost <= 1.0:
             break
-    return looks
+    return seen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What one orientation shows.
-
-    All ridges; those along which light is continuous, brightest first; and how many of these have at least a tenth of
-    the brightest one's light.
-    """
-
-    votes: Votes
-    ridges: list[Ridge]
-    continuous: list[Ridge]
-    comparable: int
-
-
-def _continuous(votes: Votes, ridges: list[Ridge], dips: list[Ridge]) -> tuple[list[Ridge], int]:
-    """The ridges that could be stars, brightest first, and how many come near the brightest."""
-    least = CONTRAST * _most_lamp_light(votes)
-    seen = [(survey(votes, ridge), ridge) for ridge in ridges]
-    runs = [(trace, ridge) for trace, ridge in seen if is_continuous(trace)]
-    broken = max((ridge.significance for trace, ridge in seen if not is_continuous(trace)), default=0.0)
-    lit = []
-    for trace, ridge in runs:
-        # Beside something far stronger that is no trace (a star, a lamp's edge), a weak ridge is a part of it.
-        is_own = ridge.significance > min(broken, SURE)
-        height = trace.brightness / max(trace.width_px, 1.0)
-        if is_own and height > least and _is_above_structure(ridge, ridges, dips):
-            lit.append((trace.brightness, ridge))
-    lit.sort(key=lambda pair: -pair[0])
-    comparable = sum(brightness > COMPARABLE * lit[0][0] for brightness, _ in lit)
-    return [ridge for _, ridge in lit], comparable
-
-
-def _most_lamp_light(votes: Votes) -> float:
-    """The most light, ADU per pixel, that can lie evenly over the frame: a lamp, or a bright sky.
-
-    Two bounds, and the lesser counts: photons are at most 5 e-/ADU times the variance of a pixel, and the darkest parts
-    (overscan, beyond the ends of the slit, one end of the spectrum) lie below the middle by less than it.
-    """
-    every = max(1, votes.across // 64)
-    noise = 1.4826 * float(np.median(np.abs(votes.residuals[1::every] - votes.residuals[:-1:every]))) / np.sqrt(2.0)
-    pixels = votes.residuals[::every] + votes.level
-    dark, middle = np.percentile(pixels, [2.0, 50.0])
-    return float(max(min(MOST_GAIN * noise**2, float(middle - dark) - 2.5 * noise), 0.0))
-
-
-def _is_above_structure(ridge: Ridge, ridges: list[Ridge], dips: list[Ridge]) -> bool:
-    """Whether a weak ridge is more than one of the ripples of an uneven slit, which go both ways.
-
-    The gap between two stars is a dip as well, but no deeper than the fainter of the two is high.
-    """
-    if ridge.significance > SURE:
-        return True
-    for dip in dips:
-        higher = [r.center_px for r in ridges if r.significance > dip.significance]
-        between = any(c < dip.center_px for c in higher) and any(c > dip.center_px for c in higher)
-        if not between and ridge.significance < 2.0 * dip.significance:
-            return False
-    return True
-
-
-def _score(look: Look) -> float:
-    """Few traces along the longer side speak for the dispersion; 0 where nothing does."""
-    is_long = look.votes.length >= look.votes.across
-    count = look.comparable if is_long else len(look.continuous)
-    if count == 0 or count > MOST_TRACES:
-        return 0.0
-    return count * (1.0 if is_long else SHORT_SIDE)
-
-
-def _score_at_best(axis: Axis, frame: Frame) -> float:
-    """The score of a single trace along this axis: no look at it can do better."""
-    across, length = lengths(frame, axis)
-    return 1.0 if length >= across else SHORT_SIDE
-
-
-def is_continuous(trace: Trace) -> bool:
-    """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment.
-
-    Without the sixth of the parts that shows most, the rest must still show it, with a tenth of the light. Two
-    parts far above all others are the image of a star, though its smear runs along the frame.
-    """
-    if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
-        return False
-    sigmas = np.sort(trace.flux / trace.flux_err)
-    most = sigmas.size // 6
-    rest = float(sigmas[:-most].sum() / np.sqrt(sigmas.size - most))
-    light = np.sort(trace.flux)
-    spread = float(light[:-most].sum()) > LEAST_SPREAD * float(light.sum())
-    is_image = light[-3] < ONE_IMAGE * light[-1]
-    return rest > 5.0 and float(np.median(sigmas)) > 0.5 and spread and not is_image
+def _followed(look: Look) -> _Seen:
+    """Follow the brightest candidates, join the rims of a doughnut, and set lit pieces of slit aside."""
+    if not look.candidates or look.comparable > 2 * MOST_TRACES:
+        return _Seen(look)
+    followed = _apart([follow(look.votes, ridge) for _, ridge in look.candidates[:MOST_FOLLOWED]])
+    traces = join_rims([trace for trace in followed if is_continuous(trace) and not is_slope(look.votes, trace)])
+    stars = tuple(trace for trace in traces if not is_band(look.votes, trace))
+    even = all(unevenness(trace.flux, trace.flux_err) < EVEN for trace in stars)
+    return _Seen(look, stars, even, len(traces) - len(stars))
 
 
 def _apart(traces: list[Trace]) -> list[Trace]:
@@ -174,34 +129,29 @@ def _constant(frame: Frame) -> str:
     low, high = float(finite.min()), float(finite.max())
     if low < high:
         return ""
-    return (
-        "all pixels are saturated"
-        if frame.saturation_adu is not None and low >= frame.saturation_adu
-        else (f"all pixels have the same value, {low:g}")
-    )
+    ceiling = np.iinfo(frame.raw.dtype).max if frame.raw.dtype.kind in "ui" else np.inf
+    if frame.saturation_adu is not None and low >= frame.saturation_adu or float(part.flat[0]) >= 0.999 * ceiling:
+        return "all pixels are saturated"
+    return f"all pixels have the same value, {low:g}" + (": black" if low <= 0 else "")
 
 
-def _judge(looks: list[Look], *, forced: bool) -> Verdict:
-    """Choose between the orientations, or say what the frame is."""
-    best: tuple[float, Look] | None = None
-    for look in looks:
-        score = _score(look)
-        is_long = look.votes.length >= ASPECT_OF_A_LINE * look.votes.across
-        if score > 0 and (forced or is_long) and (best is None or score < best[0]):
-            best = (score, look)
-    if best is not None:
-        look = best[1]
-        traces = _apart(
-            [t for t in (follow(look.votes, r) for r in look.continuous[:MOST_FOLLOWED]) if is_continuous(t)]
+def _reason(seen: list[_Seen]) -> str:
+    """What the frame is, where it holds no trace."""
+    if any(one.bands for one in seen):
+        return "an evenly lit piece of slit with sharp ends and no star on it: a flat, a twilight or the sky alone"
+    most = max((one for one in seen), key=lambda one: one.look.comparable, default=None)
+    if most is not None and most.look.comparable >= MANY_LINES:
+        return (
+            f"{most.look.comparable} or more parallel lines and no single trace: "
+            + ("an echelle or an arc lamp" if most.look.is_long else "an arc lamp, or an echelle")
         )
-        if traces:
-            return Verdict(traces[0], tuple(traces[1:]))
-    if any(len(look.continuous) >= MANY_LINES for look in looks):
-        return Verdict(
-            None, reason="many parallel lines and no continuous trace across them: an arc lamp, or an echelle"
-        )
-    if any(look.continuous for look in looks):
-        return Verdict(None, reason="a single line across the dispersion: a slit image or an arc lamp")
-    if any(look.ridges for look in looks):
-        return Verdict(None, reason="light in places but no continuous trace: a star field, a flat or stray light")
-    return Verdict(None, reason="no trace above the noise: a flat, a dark, a bias, or the star is not on the slit")
+    if any(one.traces for one in seen):
+        return "lines as even as a slit across the dispersion and no trace along it: an arc lamp, a slit image or bad columns"
+    lit = min((most_lamp_light(one.look.votes) / float(np.median(one.look.votes.noise)) for one in seen), default=0.0)
+    if lit > LAMP_SIGMAS:
+        return "light over much of the frame and no trace above its unevenness: a flat, a twilight or the sky alone"
+    if sum(one.look.rippled for one in seen) > sum(one.look.broken for one in seen):
+        return "ripples both ways and no trace above them: a flat, or the fixed pattern of a bias or a dark"
+    if any(one.look.broken for one in seen):
+        return "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
+    return "no trace above the noise: a bias, a dark, a flat, or the star is not on the slit"

@@ -1,0 +1,175 @@
+"""The ridges that could be traces: light all along the frame, more than the ripples of an uneven slit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autofocus.measure.sampling import Doubles
+from autofocus.measure.ridge import Ridge, Votes, find_ridges
+from autofocus.measure.trace import Trace, survey
+
+SURE = 20.0
+ONE_IMAGE = 0.2
+LIT = 0.2
+EVEN = 0.3
+LONGEST_IMAGE = 4
+COMPARABLE = 0.1
+CLEAR_OF_RIPPLES = 2.0
+MOST_GAIN = 5.0  # e-/ADU
+CONTRAST = 0.02  # lamps and flats are uneven by as much, and more over a good part of the frame
+EXPLAINED = 2.5
+LESS_SURE = 0.3
+WIDEST = 0.45
+WIDEST_AT_EDGE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one orientation shows.
+
+    ``candidates`` are the ridges along which light is continuous, brightest first, with a straight survey of each;
+    ``comparable`` ridges have at least a tenth of the brightest one's light. ``rippled`` counts ridges that an uneven
+    slit or a fixed pattern explains, ``broken`` those without light all along.
+    """
+
+    votes: Votes
+    candidates: tuple[tuple[Trace, Ridge], ...]
+    comparable: int
+    rippled: int
+    broken: int
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the dispersion would run along the longer side."""
+        return self.votes.length >= self.votes.across
+
+
+def look_along(votes: Votes) -> Look:
+    """Find the candidates of one orientation."""
+    ridges, dips = find_ridges(votes)
+    seen = [(survey(votes, ridge), ridge) for ridge in ridges]
+    running = [(trace, ridge) for trace, ridge in seen if is_continuous(trace)]
+    strongest_broken = max((ridge.significance for trace, ridge in seen if not is_continuous(trace)), default=0.0)
+    holes = [survey(votes, dip, hole=True) for dip in dips]
+    holes = [hole for hole in holes if _is_hole(hole)]
+    lamp = most_lamp_light(votes)
+    own = []
+    ripples = []
+    for trace, ridge in running:
+        # Beside something far stronger that is no trace (a star, a lamp's edge), a weak ridge is a part of it.
+        if ridge.significance <= min(strongest_broken, SURE):
+            continue
+        least = lamp * (CONTRAST + trace.width_px / votes.across)
+        if height(trace) <= least or _is_ripple(trace, running, holes):
+            ripples.append(trace)
+        else:
+            own.append((trace, ridge))
+    candidates = _without_wider_views(own)
+    brightest = candidates[0][0].brightness if candidates else 0.0
+    comparable = sum(trace.brightness > COMPARABLE * brightest for trace, _ in candidates)
+    if votes.length < votes.across:  # lines across the dispersion may stand so close that they ripple
+        comparable += sum(trace.brightness > COMPARABLE * brightest for trace in ripples)
+    return Look(votes, tuple(candidates), comparable, len(ripples), len(seen) - len(running))
+
+
+def is_continuous(trace: Trace) -> bool:
+    """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment.
+
+    Without the sixth of the parts that shows most, the rest must still show it. One place far above all others is the
+    image of a star, though its smear runs along the frame; several are the lines of a nebula or a nova.
+    """
+    if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
+        return False
+    middle = _place(trace)
+    to_edge = min(middle, trace.across - 1.0 - middle)
+    if trace.width_px > (WIDEST if to_edge > 1.5 * trace.width_px else WIDEST_AT_EDGE) * trace.across:
+        return False
+    sigmas = np.sort(trace.flux / trace.flux_err)
+    most = sigmas.size // 6
+    rest = float(sigmas[:-most].sum() / np.sqrt(sigmas.size - most))
+    return rest > 5.0 and float(np.median(sigmas)) > 0.5 and not _is_image(trace)
+
+
+def _is_image(trace: Trace) -> bool:
+    """Whether nearly all light is in one place, of up to four parts, and the rest as even as a smear."""
+    bright = np.flatnonzero(trace.flux > ONE_IMAGE * trace.flux.max())
+    if np.ptp(bright) >= LONGEST_IMAGE:
+        return False
+    faint = np.ones(trace.flux.size, dtype=bool)
+    faint[max(bright[0] - 1, 0) : bright[-1] + 2] = False
+    return unevenness(trace.flux[faint], trace.flux_err[faint]) < EVEN
+
+
+def unevenness(light: Doubles, error: Doubles) -> float:
+    """How much the light changes along a ridge: the range of its middle four fifths over its median, noise off.
+
+    A line of a lamp along the slit is even as far as the slit reaches; the spectrum of a star hardly ever is.
+    """
+    top = float(np.percentile(light, 80.0))
+    lit = np.flatnonzero(light > LIT * top)
+    inner = light[lit[0] : lit[-1] + 1][1:-1] if lit.size else light[:0]
+    if inner.size < 4:
+        return np.inf
+    low, middle, high = np.percentile(inner, [10.0, 50.0, 90.0])
+    noise = 2.56 * float(np.median(error))
+    return float(np.sqrt(max((high - low) ** 2 - noise**2, 0.0)) / max(float(middle), 1e-9))
+
+
+def height(trace: Trace) -> float:
+    """Typical light per pixel, ADU, above what lies on both sides."""
+    return trace.brightness / max(trace.width_px, 1.0)
+
+
+def most_lamp_light(votes: Votes) -> float:
+    """The most light, ADU per pixel, that can lie evenly over the frame: a lamp, or a bright sky.
+
+    Two bounds, and the lesser counts: photons are at most 5 e-/ADU times the variance of a pixel, and the darkest parts
+    (overscan, beyond the ends of the slit, one end of the spectrum) lie below the middle by less than it.
+    """
+    noise = float(np.median(votes.noise))
+    every = max(1, votes.across // 256)
+    pixels = votes.residuals[:, ::every] + votes.level[:, None]
+    dark, middle = np.percentile(pixels, [2.0, 50.0])
+    return float(max(min(MOST_GAIN * noise**2, float(middle - dark) - 2.5 * noise), 0.0))
+
+
+def _is_hole(hole: Trace) -> bool:
+    """Whether light is missing all along, with frame on both sides of it."""
+    ends = hole.center(np.array([0.0, hole.length - 1.0]))
+    if not (ends.min() > 2.0 * hole.width_px and ends.max() < hole.across - 1.0 - 2.0 * hole.width_px):
+        return False
+    sigmas = hole.flux / hole.flux_err
+    return float(np.median(sigmas)) > 0.5 and float(sigmas.sum() / np.sqrt(sigmas.size)) > 5.0
+
+
+def _is_ripple(trace: Trace, running: list[tuple[Trace, Ridge]], holes: list[Trace]) -> bool:
+    """Whether dips of like depth stand beside the ridge: an uneven slit and a fixed pattern go both ways.
+
+    The gap between two stars, or the hole of a doughnut, is a dip as well, but lies between the two highest ridges.
+    """
+    own = height(trace)
+    highest = sorted((height(other) for other, _ in running), reverse=True)[:2]
+    pair = [_place(other) for other, _ in running if height(other) >= highest[-1]]
+    for hole in holes:
+        between = min(pair) < _place(hole) < max(pair)
+        if own < CLEAR_OF_RIPPLES * height(hole) and not between:
+            return True
+    return False
+
+
+def _place(trace: Trace) -> float:
+    return float(trace.center((trace.length - 1) / 2))
+
+
+def _without_wider_views(own: list[tuple[Trace, Ridge]]) -> list[tuple[Trace, Ridge]]:
+    """Leave out wide ridges whose light the narrower ones on them explain; brightest first."""
+    kept: list[tuple[Trace, Ridge]] = []
+    for trace, ridge in sorted(own, key=lambda pair: (pair[0].width_px, -pair[0].brightness)):
+        inside = [pair for pair in kept if abs(_place(pair[0]) - _place(trace)) <= trace.width_px]
+        surest = max((other.significance for _, other in inside), default=0.0)
+        explained = sum(other.brightness for other, _ in inside)
+        if trace.brightness > EXPLAINED * explained and ridge.significance > LESS_SURE * surest:
+            kept.append((trace, ridge))
+    return sorted(kept, key=lambda pair: -pair[0].brightness)

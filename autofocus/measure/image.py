@@ -1,0 +1,118 @@
+"""What made a ridge: a star, the two rims of one out of focus, or a lamp through the slit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autofocus.measure.ridge import Votes
+from autofocus.measure.trace import Trace
+
+Doubles = NDArray[np.float64]
+
+FARTHEST_RIMS = 2.8
+FAINTER_RIM = 0.35
+SAME_SPECTRUM = 0.25
+NARROWEST_RIM_PX = 5.0
+SEEINGS_ACROSS_A_STAR = 28.0
+NARROWEST_BAND_PX = 20.0
+HALF_WAY_DOWN = 0.7
+
+
+def join_rims(traces: list[Trace]) -> list[Trace]:
+    """The traces with the two rims of a doughnut made one image; brightest first.
+
+    The ring of a star out of focus, cut by the slit, is two ridges of like width and light, with a gap of about their
+    width between them and the same spectrum on both. Two stars so close and so alike are one image to a focuser.
+    """
+    for at, first in enumerate(traces):
+        for other in traces[at + 1 :]:
+            if _are_rims(first, other):
+                rest = [trace for trace in traces if trace is not first and trace is not other]
+                return sorted([_joined(first, other), *rest], key=lambda trace: -trace.brightness)
+    return traces
+
+
+def _are_rims(first: Trace, other: Trace) -> bool:
+    middle = (first.length - 1) / 2
+    apart = abs(float(first.center(middle)) - float(other.center(middle)))
+    narrow, wide = sorted((first.width_px, other.width_px))
+    if narrow < NARROWEST_RIM_PX or narrow < 0.5 * wide or apart > FARTHEST_RIMS * 0.5 * (narrow + wide):
+        return False
+    ratio = other.brightness / max(first.brightness, 1e-9)
+    if not FAINTER_RIM < ratio < 1.0 / FAINTER_RIM:
+        return False
+    expected = ratio * first.flux
+    noise = np.hypot(other.flux_err, ratio * first.flux_err)
+    differ = np.abs(other.flux - expected)
+    return bool(np.median(differ - 2.0 * noise) < SAME_SPECTRUM * np.median(expected))
+
+
+def _joined(first: Trace, other: Trace) -> Trace:
+    size = max(len(first.coefficients), len(other.coefficients))
+    one, two = (np.pad(trace.coefficients, (0, size - len(trace.coefficients))) for trace in (first, other))
+    middle = (first.length - 1) / 2
+    apart = abs(float(first.center(middle)) - float(other.center(middle)))
+    return replace(
+        first,
+        coefficients=tuple(float(c) for c in 0.5 * (one + two)),
+        width_px=apart + 0.5 * (first.width_px + other.width_px),
+        flux=first.flux + other.flux,
+        flux_err=np.hypot(first.flux_err, other.flux_err),
+    )
+
+
+def is_band(votes: Votes, trace: Trace) -> bool:
+    """Whether the ridge is an evenly lit piece of slit: a top far wider than its edges, which no seeing has softened."""
+    width = trace.width_px
+    if width < NARROWEST_BAND_PX:
+        return False
+    profile, distance = _straightened(votes, trace, 1.5 * width + 10.0)
+    inner = np.abs(distance) < 0.25 * width
+    sides = [side * distance > 0.8 * width for side in (-1, 1)]
+    if min(part.sum() for part in (inner, *sides)) < 4:
+        return False
+    top, base = float(np.median(profile[inner])), max(float(np.median(profile[side])) for side in sides)
+    if np.percentile(profile[inner], 10.0) - base < 0.6 * (profile.max() - base):
+        return False
+    scaled = (profile - base) / max(top - base, 1e-9)
+    above = np.flatnonzero(scaled > 0.5)
+    if above.size < 8:
+        return False
+    first, last = int(above[0]), int(above[-1])
+    edges = [_edge_px(scaled[max(first - 40, 0) : first + 40]), _edge_px(scaled[max(last - 40, 0) : last + 40][::-1])]
+    return last - first > SEEINGS_ACROSS_A_STAR * max(*edges, 0.8)
+
+
+def is_slope(votes: Votes, trace: Trace) -> bool:
+    """Whether the light of a ridge at the frame's edge still rises towards it: glow or a border, no star."""
+    profile, distance = _straightened(votes, trace, 3.0 * trace.width_px + 10.0)
+    if min(-distance[0], distance[-1]) > 1.5 * trace.width_px:
+        return False
+    if -distance[0] > distance[-1]:
+        profile, distance = profile[::-1], -distance[::-1]
+    core = np.abs(distance) <= max(0.25 * trace.width_px, 1.0)
+    outer = distance < -0.5 * trace.width_px
+    base = float(np.median(profile[distance > 1.5 * trace.width_px]))
+    top = float(np.median(profile[core])) - base
+    return bool(not outer.any() or float(np.median(profile[outer][:3])) - base > HALF_WAY_DOWN * top)
+
+
+def _straightened(votes: Votes, trace: Trace, reach: float) -> tuple[Doubles, Doubles]:
+    """Median over the parts of the profile about the trace, and the distances of its pixels."""
+    distance = np.arange(-int(reach), int(reach) + 1)
+    rows = np.rint(trace.center(votes.x)).astype(np.intp)[:, None] + distance
+    inside = (rows >= 0) & (rows < votes.across)
+    values = np.take_along_axis(votes.residuals, np.clip(rows, 0, votes.across - 1), axis=1)
+    there = inside.mean(axis=0) > 0.5
+    return np.asarray(np.median(values[:, there], axis=0), np.float64), distance[there].astype(np.float64)
+
+
+def _edge_px(rising: Doubles) -> float:
+    """Rows from a fifth to four fifths of the height where a profile first rises through its half, as a 10-90 width."""
+    half = int(np.argmax(rising > 0.5))
+    low = half - int(np.argmax(rising[: half + 1][::-1] < 0.2))
+    high = half + int(np.argmax(rising[half:] > 0.8))
+    return 1.52 * (high - low - 1.0)
