@@ -23,7 +23,7 @@ SKY_GREY = 0.12  # where the background comes to lie, of full white
 BLACK_SIGMAS = 2.8  # below the background, in its own noise: the sky's grain stays visible
 FAINTEST_SIGMAS = 12.0  # white is never nearer to the background, so that a frame of noise alone looks dark
 WHITE_PERCENTILE = 99.9  # without a trace; averaging has made hot pixels rarer than that
-ROWS_ADDED = 6  # about so many of a square's rows: of a very large frame more would take longer and show no more
+ROWS_ADDED = 4  # about so many of a square's rows: of a very large frame more would take longer and show no more
 SAMPLED = 60_000  # pixels that the levels are taken from
 
 Trace = Sequence[tuple[float, float]]
