@@ -77,6 +77,9 @@ class Camera(Protocol):
     def open(self) -> None:
         """Connect if need be, remember the settings found, apply ours."""
 
+    def use_subframe(self, x: int, y: int, width: int, height: int) -> None:
+        """Read only this part of the sensor from now on, in binned pixels."""
+
     def expose(self, exposure_s: float) -> None:
         """Take one frame and return once it is ready to be fetched."""
 

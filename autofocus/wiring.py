@@ -211,15 +211,6 @@ def recorded_series(
     return gather_series(paths, measure, mapping)
 
 
-def unheeded(settings: Settings) -> list[str]:
-    """Settings that are valid but that this version does not act upon, a sentence each."""
-    known = (
-        (settings.camera.roi == "auto", "camera.roi: auto: the whole sensor is read"),
-        (settings.web.enabled, "web.enabled: there is no page yet"),
-    )
-    return [f"{sentence} (not in this version)" for asked, sentence in known if asked]
-
-
 def replayed(folder: Path, *, remeasure: bool) -> dict[str, Any]:
     """The result object of a recorded session that was led through the search again."""
     from autofocus.search.plan import focus as begin

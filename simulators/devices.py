@@ -54,6 +54,10 @@ class SimulatedCamera:
                 number=0x400,
             )
 
+    def use_subframe(self, x: int, y: int, width: int, height: int) -> None:
+        """Read only this part of the sensor from now on, in binned pixels."""
+        self._settings = self._settings.model_copy(update={"roi": (x, y, width, height)})
+
     def expose(self, exposure_s: float) -> None:
         """Take one frame; it shows the bench as it was during the exposure, whenever it is fetched."""
         self._started_utc = self._clock.utc().isoformat(timespec="milliseconds")

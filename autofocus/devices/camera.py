@@ -58,7 +58,7 @@ class AlpacaCamera:
 
     def use_subframe(self, x: int, y: int, width: int, height: int) -> None:
         """Read only this part of the sensor from now on, in binned pixels."""
-        self._setup.use(Subframe(x, y, width, height))
+        self._setup.narrow(Subframe(x, y, width, height))
 
     def expose(self, exposure_s: float) -> None:
         """Take one frame and return once it is ready to be fetched."""

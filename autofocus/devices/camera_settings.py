@@ -39,6 +39,7 @@ class CameraSetup:
     readout_mode: str | None = None
     binning: tuple[int, int] = (1, 1)
     subframe: Subframe = Subframe(0, 0, 0, 0)
+    narrowed: Subframe | None = None
 
     def remember(self) -> None:
         """Note every setting as found; what the camera does not offer is left out."""
@@ -117,12 +118,17 @@ class CameraSetup:
     def _apply_subframe(self) -> None:
         width = self.door.read("CameraXSize", whole) // self.binning[0]
         height = self.door.read("CameraYSize", whole) // self.binning[1]
-        part = Subframe(0, 0, width, height)
+        part = self.narrowed or Subframe(0, 0, width, height)
         if isinstance(self.wanted.roi, tuple):
             part = Subframe(*self.wanted.roi)
             inside = part.x >= 0 and part.y >= 0 and part.width > 0 and part.height > 0
             if not inside or part.x + part.width > width or part.y + part.height > height:
                 raise self._refused("StartX", f"has {width} x {height} binned pixels; set camera.roi inside them")
+        self.use(part)
+
+    def narrow(self, part: Subframe) -> None:
+        """Read only ``part`` from now on, also after a server came back."""
+        self.narrowed = part
         self.use(part)
 
     def use(self, part: Subframe) -> None:

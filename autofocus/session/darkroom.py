@@ -71,6 +71,7 @@ class Darkroom:
         self._stream = stream
         self._ledger = ledger
         self._unreadable = 0
+        self._measuring = settings.measure
         self.developed: list[Measurement] = []
 
     def develop(self, taken: Exposed) -> Measurement:
@@ -91,9 +92,23 @@ class Darkroom:
         )
         self._stream.tell(told)
         with self._ledger.timed("measuring_s"):
-            reading = self._measure(frame, self._settings.measure)
-        self._store.put(picture_of(frame, reading, self._settings.measure), reading.measurement)
+            reading = self._measured(frame)
+        self._store.put(picture_of(frame, reading, self._measuring), reading.measurement)
         return self._tell(reading.measurement, taken)
+
+    def _measured(self, frame: Frame) -> Reading:
+        """Measure; with ``half_window_px: auto`` in the widest frame's window so far, that NSIG can be compared."""
+        reading = self._measure(frame, self._measuring)
+        if self._settings.measure.half_window_px != "auto" or not reading.measurement.fwhm_px > 0.0:
+            return reading
+        from autofocus.measure.signal import auto_half_window  # numpy, which --help does without
+
+        needed = auto_half_window(reading.measurement.fwhm_px)
+        window = self._measuring.half_window_px
+        if window == "auto" or needed > window:
+            self._measuring = self._settings.measure.model_copy(update={"half_window_px": needed})
+            return self._measure(frame, self._measuring)
+        return reading
 
     def _dressed(self, frame: Frame, taken: Exposed) -> Frame:
         camera = self._camera.facts

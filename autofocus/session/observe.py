@@ -19,6 +19,7 @@ from autofocus.session.motion import Motion
 from autofocus.session.quiet import quietly
 from autofocus.session.rig import Rig
 from autofocus.session.stream import Stream
+from autofocus.session.strip import Strip
 from autofocus.session.worker import POLL_S, InlineWorker, ThreadWorker, Worker, wait_for
 from autofocus.settings import Settings
 
@@ -52,6 +53,7 @@ class LiveObserver:
         self._darkroom = darkroom
         self._stream = stream
         self._ledger = ledger
+        self._strip = Strip(rig.camera, settings, stream)
         self._worker: Worker = ThreadWorker() if rig.overlapped else InlineWorker()
         self._pending: list[tuple[Exposed, Future[Measurement]]] = []
         self._last_end_s = 0.0
@@ -66,6 +68,7 @@ class LiveObserver:
     def observe(self, sweep: Sweep, may_take: MayTake) -> tuple[Measurement, ...]:
         """Take the samples in order, each exposure once the download before it is over."""
         self._pending = []
+        self._strip.adjust(self._darkroom.developed)
         self._last_end_s = self._stream.elapsed_s
         for index, sample in enumerate(sweep.samples):
             if not may_take(sample):

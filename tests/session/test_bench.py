@@ -81,3 +81,20 @@ def test_no_star_means_no_focus_and_the_focuser_back(tmp_path: Path) -> None:
     assert ending.exit_code == 4
     assert focuser.position() == start == ending.result["position"]
     assert ending.result["timing"]["total_s"] < 330.0
+
+
+def test_a_strip_about_the_trace_and_one_window_serve_a_run(tmp_path: Path) -> None:
+    sections = {
+        "camera": {"address": "b:1", "roi": "auto", "exposure_s": 5.0, "auto_exposure": {"min_s": 5, "max_s": 30}},
+        "measure": {"half_window_px": "auto"},
+    }
+    ending, bench, _, _ = focus(tmp_path, 3, sections=sections, start_offset_steps=-80)
+    result = ending.result
+    assert ending.exit_code == 0, result["message"]
+    assert abs(result["position"] - bench.truth("snr")) < 8
+    frames = [read_frame(path) for path in sorted((ending.folder / "frames").iterdir())]
+    assert frames[0].shape == (500, 1000)
+    assert frames[-1].shape[0] <= 0.7 * 500
+    heights = [frame.shape[0] for frame in frames[1:]]
+    assert heights == sorted(heights)  # a wider trace widens the strip, a narrower one leaves it
+    assert len({frame.exposure_s for frame in frames[-3:]}) == 1
