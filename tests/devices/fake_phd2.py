@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -33,15 +34,13 @@ class FakePhd2:
 
     def raw(self, line: bytes) -> None:
         for connection in self._connections:
-            connection.sendall(line)
+            with contextlib.suppress(OSError):  # a client that has gone
+                connection.sendall(line)
 
     def close(self) -> None:
-        self._listening.close()
-        for connection in self._connections:
-            try:
+        for connection in (self._listening, *self._connections):
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             connection.close()
 
     def _send(self, message: dict[str, Any]) -> None:
