@@ -6,6 +6,7 @@ longer about the last frame is not said. Nothing that was measured waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -144,9 +145,10 @@ class Following:
             self._asked.notify()
 
     def _answer(self) -> None:
-        """Answer questions until there are no more to come."""
-        while (question := self._next()) is not None:
-            self._say(question, self._judged(question.series))
+        """Answer questions until there are no more to come, or nobody reads (the next frame's line will say so)."""
+        with contextlib.suppress(OSError):
+            while (question := self._next()) is not None:
+                self._say(question, self._judged(question.series))
 
     def _say(self, question: _Question, counsel: Counsel) -> None:
         """Say the answer to a question, unless newer frames have made it old."""
