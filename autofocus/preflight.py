@@ -44,8 +44,6 @@ class Preflight:
         """Look at everything; a fault is a finding and the rest is still looked at where it can be."""
         from autofocus.session import lock, opening
 
-        for sentence in wiring.unheeded(self.settings):
-            self._found("settings", "warn", sentence, "leave it out")
         with wiring.reachable(self.settings) as reached:
             camera, focuser = wiring.devices(reached, self.clock)
             free = self._trying("focuser is free", "wait for the other run or end it")

@@ -19,6 +19,7 @@ from autofocus.cli.preflight import check
 from autofocus.cli.report import report
 from autofocus.cli.run import run
 from autofocus.cli.series import analyze, replay
+from autofocus.cli.serve import serve
 from autofocus.cli.watch import watch
 from autofocus.errors import SettingsError
 
@@ -33,7 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for function in (run, watch, measure, analyze, replay, report, check, devices, simulate, init):
+for function in (run, serve, watch, measure, analyze, replay, report, check, devices, simulate, init):
     app.command()(command(function))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autofocus.cli import lines
 from autofocus.cli.command import AsJson, Config, Sets, print_json, run_settings, say
+from autofocus.cli.page import Web, page_beside, tell, tell_event
 from autofocus.cli.stopping import stopping
 from autofocus.views.lines import printable
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from autofocus.devices.clock import RealClock
     from autofocus.session.events import Event
     from autofocus.session.stream import Listener
+    from autofocus.settings import Settings
+    from autofocus.views.web.board import Board
 
 
 def run(
@@ -27,22 +30,39 @@ def run(
     as_json: AsJson = False,
     events: Annotated[bool, typer.Option("--events", help="Progress as JSON lines on stderr.")] = False,
     recover: Annotated[bool, typer.Option("--recover", help="First put back what a killed run left.")] = False,
+    web: Web = False,
 ) -> int:
     """Focus, hands off: find best focus from wherever the focuser stands, or put it back and say why."""
     settings = run_settings(config, overrides)
     from autofocus import wiring
     from autofocus.devices.clock import RealClock
 
-    for sentence in wiring.unheeded(settings):
-        say(f"warning: {sentence}")
     clock = RealClock()
-    with stopping(clock.stop), _shown(clock, events=events) as listener:
-        ending = wiring.focus(settings, clock, listeners=[listener], recover=recover)
+    with ExitStack() as open_, stopping(clock.stop):
+        board = _page(settings, clock, open_, events=events) if web or settings.web.enabled else None
+        listeners: list[Listener] = [open_.enter_context(_shown(clock, events=events))]
+        if board is not None:
+            listeners.append(board)
+        ending = wiring.focus(
+            settings, clock, listeners=listeners, on_journal=None if board is None else board.attach, recover=recover
+        )
     if as_json:
         print_json(ending.result)
     else:
         typer.echo("\n".join(lines.result_lines(ending.result)))
     return ending.exit_code
+
+
+def _page(settings: Settings, clock: RealClock, open_: ExitStack, *, events: bool) -> Board:
+    """The page of this run, until ``open_`` closes: it shows, and it can stop."""
+    from autofocus.views.web.board import Board
+    from autofocus.views.web.commands import Commands
+
+    board = Board()
+    commands = Commands(board)
+    commands.offer({"stop": lambda _: clock.stop()})
+    open_.enter_context(page_beside(settings.web, board, commands, tell_event if events else tell))
+    return board
 
 
 @contextmanager

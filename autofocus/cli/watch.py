@@ -17,6 +17,7 @@ from autofocus.cli.command import AsJson, MaybeConfig, Sets, say
 from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
 from autofocus.cli.keys import keys
 from autofocus.cli.moments import moment
+from autofocus.cli.page import Web, page_beside
 from autofocus.cli.stopping import stopping
 from autofocus.errors import FrameError, NoFocusFound
 from autofocus.settings import Settings
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from autofocus.frames.directory import FolderWatch
     from autofocus.frames.measuring import FileMeasurer
     from autofocus.session.following import Audience, Following
+    from autofocus.views.web.following import PageAudience
 
 LOST_FOCUS = NoFocusFound.exit_code
+SWITCH_S = 0.0005
 
 
 def watch(
@@ -67,6 +70,7 @@ def watch(
     notify: Annotated[
         str | None, typer.Option(metavar="COMMAND", help="Call a command when a sequence has lost its focus.")
     ] = None,
+    web: Web = False,
     as_json: AsJson = False,
 ) -> int:
     """Measure every new FITS file of a folder, and say where focus is.
@@ -95,7 +99,7 @@ def watch(
         )
         if not once:
             measurer.prepare()
-        _follow(watched, measurer, settings, [*others, *([alarm] if until_degraded else [])], as_json=as_json)
+        _follow(watched, measurer, settings, [*others, *([alarm] if until_degraded else [])], as_json=as_json, web=web)
     return LOST_FOCUS if until_degraded and alarm.raised else 0
 
 
@@ -132,7 +136,13 @@ def _listeners(
 
 
 def _follow(
-    watched: FolderWatch, measurer: FileMeasurer, settings: Settings, others: Sequence[Audience], *, as_json: bool
+    watched: FolderWatch,
+    measurer: FileMeasurer,
+    settings: Settings,
+    others: Sequence[Audience],
+    *,
+    as_json: bool,
+    web: bool,
 ) -> None:
     """Measure and show what arrives until the watch is stopped."""
     from autofocus.frames.measuring import MeasuredFile, measure_arrivals
@@ -140,21 +150,39 @@ def _follow(
     from autofocus.session.following import Following
     from autofocus.session.watch import Companion
 
+    sys.setswitchinterval(SWITCH_S)  # a frame that comes while a fit is at work must not queue behind it
     companion = Companion(settings.search.objective, settings.search.tolerance_steps)
     audiences: list[Audience] = []
-    following = Following(companion, Steadiness(), audiences, advising=not as_json)
+    following = Following(companion, Steadiness(), audiences, advising=web or not as_json)
     with ExitStack() as shown:
+        page = _page(settings, watched, following, shown) if web else None
         view, press = _shown(watched, following, as_json=as_json)
-        audiences.extend([view, *others])
+        audiences.extend([view, *others, *([page] if page else [])])
         shown.enter_context(stopping(watched.stop.set))
         shown.enter_context(keys(press))
         shown.enter_context(view)
         shown.enter_context(following)
         for one in measure_arrivals(watched.arrivals(), measurer):
             if isinstance(one, MeasuredFile):
+                if page is not None:
+                    page.put(one.frame, one.reading, measurer.settings)
                 following.frame(one.measurement, one.setup, one.withdrawn)
             else:
                 following.unreadable(one.file, one.error)
+
+
+def _page(settings: Settings, watched: FolderWatch, following: Following, shown: ExitStack) -> PageAudience:
+    """The page of this watch, until ``shown`` closes."""
+    from autofocus.views.web.board import Board
+    from autofocus.views.web.commands import Commands
+    from autofocus.views.web.following import PageAudience
+
+    board = Board()
+    commands = Commands(board)
+    commands.offer({"new_series": lambda _: following.new_series()}, lasting=True)
+    page = PageAudience(board, str(watched.folder), settings.search.objective)
+    shown.enter_context(page_beside(settings.web, board, commands))
+    return page
 
 
 def _shown(watched: FolderWatch, following: Following, *, as_json: bool) -> tuple[Audience, Callable[[str], None]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autofocus.model import FocusCurves, Measurement
+from autofocus.model import Flag, FocusCurves, Measurement
 from autofocus.session.events import (
     CurveFitted,
     Event,
@@ -53,7 +53,7 @@ class SessionState:
     """A session at one moment. ``exposures_left`` and ``seconds_left`` are None while nobody can say.
 
     ``doing`` is the sentence of what happens now; ``exposing_until_s`` is when, on the session's own time, the
-    exposure under way will end.
+    exposure under way will end. ``guiding`` says how guiding went last, ``guided`` whether well (None: not known yet).
     """
 
     session: str = ""
@@ -82,6 +82,9 @@ class SessionState:
     curves: FocusCurves | None = None
     warnings: tuple[str, ...] = ()
     tail: tuple[tuple[float, str], ...] = ()
+    guider: str = "none"
+    guiding: str = ""
+    guided: bool | None = None
     outcome: str | None = None
     reason: str | None = None
     message: str = ""
@@ -145,7 +148,9 @@ def apply(state: SessionState, event: Event) -> SessionState:
 
 def _started(state: SessionState, event: SessionStarted) -> dict[str, Any]:
     position = event.start_position if state.position is None else state.position
+    guider = event.settings.get("guider")
     return {
+        "guider": str(guider.get("kind", "none")) if isinstance(guider, Mapping) else "none",
         "session": event.session, "started_utc": event.started_utc, "camera": event.camera, "focuser": event.focuser,
         "objective": event.objective, "approach": event.approach, "start_position": event.start_position,
         "low": event.low, "high": event.high, "position": position, "max_exposures": event.max_exposures,
@@ -176,9 +181,16 @@ def _moved(_state: SessionState, event: FocuserMoved) -> dict[str, Any]:
     return {"moving": False, "position": event.position, "doing": f"Settling at {event.position}"}
 
 
-def _settled(_state: SessionState, event: Settled) -> dict[str, Any]:
+def _settled(state: SessionState, event: Settled) -> dict[str, Any]:
     doing = f"At rest at {event.position}" if event.settled else f"Guiding did not settle: {event.why}".rstrip(": ")
-    return {"doing": doing, "position": event.position}
+    changed = {"doing": doing, "position": event.position}
+    if state.guider == "none":
+        return changed
+    moved = f", the move shifted the star by {event.shift_px:.1f} px" if math.isfinite(event.shift_px) else ""
+    said = (
+        f"settled after {event.waited_s:.1f} s{moved}" if event.settled else f"did not settle: {event.why}".rstrip(": ")
+    )
+    return changed | {"guiding": said, "guided": event.settled}
 
 
 def _exposing(_state: SessionState, event: ExposureStarted) -> dict[str, Any]:
@@ -201,7 +213,15 @@ def _measured(state: SessionState, event: SampleMeasured) -> dict[str, Any]:
         "latest_frame": event.name,
         "exposures_left": left,
         "exposures": max(state.exposures, event.number),
+        **_lost(event),
     }
+
+
+def _lost(event: SampleMeasured) -> dict[str, Any]:
+    """What an exposure that lost its guide star changes."""
+    if Flag.GUIDING_LOST not in event.measurement.flags:
+        return {}
+    return {"guiding": f"the star was lost during exposure {event.number}", "guided": False}
 
 
 def _fitted(_state: SessionState, event: CurveFitted) -> dict[str, Any]:
