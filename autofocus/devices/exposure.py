@@ -76,7 +76,7 @@ class Exposure:
             except DeviceError as error:
                 if isinstance(error, DeviceRefused) and is_final(error) and error.number != NOT_CONNECTED:
                     raise
-                if not never_arrived(error) and self._has_begun(ready_before):
+                if not never_arrived(error) and self._has_begun(ready_before, returns):
                     return began
                 came_back = self._door.returns > returns
                 if left == 0 or (clock.monotonic() >= end and not came_back):
@@ -85,9 +85,15 @@ class Exposure:
             pause *= 2
         raise AssertionError("the loop above always returns or raises")
 
-    def _has_begun(self, ready_before: bool) -> bool:
-        """Whether the camera is at work, or its ImageReady changed, after a StartExposure without an answer."""
-        return self._state() in _AT_WORK or self._ready_or_false() != ready_before
+    def _has_begun(self, ready_before: bool, returns: int) -> bool:
+        """Whether the camera is at work, or its ImageReady changed, after a StartExposure without an answer.
+
+        A server that restarted meanwhile has forgotten the last image: then only a camera at work has begun.
+        """
+        if self._state() in _AT_WORK:
+            return True
+        changed = self._ready_or_false() != ready_before
+        return changed and self._door.returns == returns
 
     def _await_image(self, exposure_s: float, began: float, returns: int) -> bool:
         """Wait for ImageReady; a true one counts only once it was seen false or the exposure's time has passed.

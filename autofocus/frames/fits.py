@@ -99,7 +99,7 @@ def find_image(stream: IO[bytes]) -> Image:
         if len(shape) == 2 and all(shape):
             return Image(header, primary)
         if len(shape) > 2 and not found:
-            found = f"a cube of {' x '.join(map(str, shape))}; save single monochrome frames, not colour or stacks"
+            found = f"a cube of {' x '.join(map(str, shape[:9]))}; save single monochrome frames, not colour or stacks"
         others += 1
         start = header.next_start
     if primary is None:

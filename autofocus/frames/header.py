@@ -51,7 +51,7 @@ class Header:
             raise FrameError(f"the header's NAXIS is {count}")
         axes = tuple(self.integer(f"NAXIS{number + 1}") for number in range(count))
         if any(length < 0 for length in axes):
-            raise FrameError(f"the header's axes are {axes}")
+            raise FrameError(f"the header's axes are {axes[:9]}")
         return axes
 
     @property
