@@ -26,6 +26,7 @@ OFF_THE_SLIT_PX = 60.0
 class FaultySky(Sky):
     """A night in which some frames see hardly any light, or the star beside the slit, or worse seeing."""
 
+    within: Sky
     occasions: Occasions
     transparency_factor: float = 1.0
     offset_px: float = 0.0
@@ -33,7 +34,7 @@ class FaultySky(Sky):
 
     def air(self, frame: int, middle_s: float, exposure_s: float) -> Air:
         """The air during one frame."""
-        clear = Sky.air(self, frame, middle_s, exposure_s)
+        clear = self.within.air(frame, middle_s, exposure_s)
         if not self.occasions.include(frame):
             return clear
         across, along = clear.jitter_px
@@ -45,15 +46,16 @@ class FaultySky(Sky):
 
 
 def faulty_sky(sky: Sky, occasions: Occasions, **spoilt: float) -> FaultySky:
-    """The same night with some frames spoilt; one such fault at a time."""
+    """The same night with some frames spoilt."""
     same: dict[str, Any] = {field.name: getattr(sky, field.name) for field in dataclasses.fields(Sky)}
-    return FaultySky(**(same | spoilt), occasions=occasions)
+    return FaultySky(**(same | spoilt), within=sky, occasions=occasions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultySensor(Sensor):
     """A sensor some of whose frames hold one value only."""
 
+    within: Sensor
     occasions: Occasions
     value_adu: int
     numbers: Iterator[int]
@@ -63,11 +65,11 @@ class FaultySensor(Sensor):
     ) -> NDArray[np.uint16]:
         """The frame, or one value in its place."""
         number = next(self.numbers)
-        adu = Sensor.read(self, expected_e, readout, exposure_s, rng)
+        adu = self.within.read(expected_e, readout, exposure_s, rng)
         return np.full_like(adu, self.value_adu) if self.occasions.include(number) else adu
 
 
 def faulty_sensor(sensor: Sensor, occasions: Occasions, value_adu: int) -> FaultySensor:
     """The same sensor with frames of one value among its own."""
     same: dict[str, Any] = {field.name: getattr(sensor, field.name) for field in dataclasses.fields(Sensor)}
-    return FaultySensor(**same, occasions=occasions, value_adu=value_adu, numbers=itertools.count(1))
+    return FaultySensor(**same, within=sensor, occasions=occasions, value_adu=value_adu, numbers=itertools.count(1))

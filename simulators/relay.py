@@ -46,7 +46,7 @@ class Relay:
     def go_away(self, seconds: float | None, *, port: int | None = None, on_return: Callable[[], None]) -> None:
         """Reset all connections and refuse new ones, for some seconds or for ever; come back, at another port or not.
 
-        ``on_return`` is called before the first new connection.
+        ``on_return`` is called when the port is known, before the first new connection is answered.
         """
         asyncio.run_coroutine_threadsafe(self._away(seconds, port, on_return), self._loop)
 
@@ -70,9 +70,9 @@ class Relay:
         if seconds is None:
             return
         await asyncio.sleep(seconds)
-        on_return()
         self._listening = listening_socket(self.host, self.port if port is None else port)
         self.port = int(self._listening.getsockname()[1])
+        on_return()
         await self._open()
 
     def _reset(self, upstream_port: int) -> None:
