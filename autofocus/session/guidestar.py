@@ -9,7 +9,8 @@ from typing import Any
 
 from autofocus.model import CurveFit, Flag, FocusCurves, Measurement
 
-ALIKE = 0.25  # guide stars whose HFD differ by no more than this part put the same part of their light in the aperture
+SHARP_PX = 7.0  # HFD up to which all of a guide star's light is in PHD2's aperture
+ALIKE = 0.25  # beyond, stars whose HFD differ by no more than this part have the same part of their light in it
 FEWEST_ALIKE = 3
 CLOUD = 0.6  # of the usual mass of a guide star just as sharp: less is a cloud
 DIM = 0.7  # of the light that the curve expects: less needs an explanation
@@ -26,9 +27,14 @@ def usual_mass(hfd_px: float, seen: Sequence[Measurement]) -> float | None:
     masses = sorted(
         one.guide_mass
         for one in seen
-        if abs(one.guide_hfd_px - hfd_px) <= ALIKE * hfd_px and one.guide_mass > 0 and Flag.CLOUDED not in one.flags
+        if _alike(one.guide_hfd_px, hfd_px) and one.guide_mass > 0 and Flag.CLOUDED not in one.flags
     )
     return masses[len(masses) // 2] if len(masses) >= FEWEST_ALIKE else None
+
+
+def _alike(one_px: float, other_px: float) -> bool:
+    """Should two guide stars of these HFD show the same mass?"""
+    return max(one_px, other_px) <= SHARP_PX or abs(one_px - other_px) <= ALIKE * other_px
 
 
 def cloud_note(hfd_px: float, mass: float, seen: Sequence[Measurement]) -> str:
