@@ -32,7 +32,8 @@ def write_spectrum(path: Path, megapixels: float) -> None:
     pixels = np.tile(tile, (1, columns // 256 + 1))[:, :columns]
     low = int(center.min()) - 30
     near = np.arange(low, int(center.max()) + 30)
-    pixels[near] += 800.0 * np.exp(-2.77 * ((near[:, None] - center) / 4.5) ** 2)
+    light = 800.0 * np.exp(-1.5 * (np.arange(columns) / columns - 0.6) ** 2 * 4.0)
+    pixels[near] += light * np.exp(-2.77 * ((near[:, None] - center) / 4.5) ** 2)
     fits.writeto(path, pixels.astype(np.uint16), fits.Header({"EXPTIME": 10.0}))
 
 

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autofocus.measure.ridge import Ridge, Sums, Votes, find_dips, find_ridges, sum_votes
 from autofocus.measure.sampling import Doubles
-from autofocus.measure.ridge import Ridge, Votes, find_ridges
 from autofocus.measure.trace import Trace, survey
 
 SURE = 20.0
 ONE_IMAGE = 0.2
+CLEAR_OF_PATTERN = 5.0
 LIT = 0.2
 EVEN = 0.3
 LONGEST_IMAGE = 4
 COMPARABLE = 0.1
 CLEAR_OF_RIPPLES = 2.0
+CLEAR_WHERE_WEAK = 3.0
 MOST_GAIN = 5.0  # e-/ADU
 CONTRAST = 0.02  # lamps and flats are uneven by as much, and more over a good part of the frame
+GAP_WIDTHS = 3.0
 EXPLAINED = 2.5
 LESS_SURE = 0.3
 WIDEST = 0.45
@@ -45,24 +48,28 @@ class Look:
         """Whether the dispersion would run along the longer side."""
         return self.votes.length >= self.votes.across
 
+    @property
+    def is_faint(self) -> bool:
+        """Whether no ridge rises above what fixed patterns do."""
+        noise = float(np.median(self.votes.noise))
+        return all(height(trace) < CLEAR_OF_PATTERN * noise for trace, _ in self.candidates)
+
 
 def look_along(votes: Votes) -> Look:
     """Find the candidates of one orientation."""
-    ridges, dips = find_ridges(votes)
-    seen = [(survey(votes, ridge), ridge) for ridge in ridges]
+    sums = sum_votes(votes)
+    seen = [(survey(votes, ridge), ridge) for ridge in find_ridges(sums)]
     running = [(trace, ridge) for trace, ridge in seen if is_continuous(trace)]
-    strongest_broken = max((ridge.significance for trace, ridge in seen if not is_continuous(trace)), default=0.0)
-    holes = [survey(votes, dip, hole=True) for dip in dips]
-    holes = [hole for hole in holes if _is_hole(hole)]
+    broken = [(trace, ridge) for trace, ridge in seen if not is_continuous(trace)]
     lamp = most_lamp_light(votes)
+    holes = _holes(votes, sums) if _could_be_ripples(running, lamp, float(np.median(votes.noise))) else []
     own = []
     ripples = []
     for trace, ridge in running:
-        # Beside something far stronger that is no trace (a star, a lamp's edge), a weak ridge is a part of it.
-        if ridge.significance <= min(strongest_broken, SURE):
+        if _is_part_of(trace, ridge, broken):
             continue
         least = lamp * (CONTRAST + trace.width_px / votes.across)
-        if height(trace) <= least or _is_ripple(trace, running, holes):
+        if height(trace) <= least or _is_ripple(trace, ridge, running, holes):
             ripples.append(trace)
         else:
             own.append((trace, ridge))
@@ -71,7 +78,24 @@ def look_along(votes: Votes) -> Look:
     comparable = sum(trace.brightness > COMPARABLE * brightest for trace, _ in candidates)
     if votes.length < votes.across:  # lines across the dispersion may stand so close that they ripple
         comparable += sum(trace.brightness > COMPARABLE * brightest for trace in ripples)
-    return Look(votes, tuple(candidates), comparable, len(ripples), len(seen) - len(running))
+    return Look(votes, tuple(candidates), comparable, len(ripples), len(broken))
+
+
+def _is_part_of(trace: Trace, ridge: Ridge, broken: list[tuple[Trace, Ridge]]) -> bool:
+    """Whether a weak ridge lies beside something far stronger that is no trace: a star, a lamp's edge."""
+    stronger = (other for other, one in broken if one.significance >= ridge.significance)
+    beside = any(abs(_place(other) - _place(trace)) > 0.5 * trace.width_px for other in stronger)
+    return beside and ridge.significance <= SURE
+
+
+def _could_be_ripples(running: list[tuple[Trace, Ridge]], lamp: float, noise: float) -> bool:
+    """Whether the ridges are low enough for an uneven slit or a fixed pattern to make them."""
+    return any(height(trace) < lamp + CLEAR_OF_PATTERN * noise for trace, _ in running)
+
+
+def _holes(votes: Votes, sums: list[Sums]) -> list[Trace]:
+    """The dips along which light is missing."""
+    return [hole for hole in (survey(votes, dip, hole=True) for dip in find_dips(sums)) if _is_hole(hole)]
 
 
 def is_continuous(trace: Trace) -> bool:
@@ -144,17 +168,19 @@ def _is_hole(hole: Trace) -> bool:
     return float(np.median(sigmas)) > 0.5 and float(sigmas.sum() / np.sqrt(sigmas.size)) > 5.0
 
 
-def _is_ripple(trace: Trace, running: list[tuple[Trace, Ridge]], holes: list[Trace]) -> bool:
+def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], holes: list[Trace]) -> bool:
     """Whether dips of like depth stand beside the ridge: an uneven slit and a fixed pattern go both ways.
 
     The gap between two stars, or the hole of a doughnut, is a dip as well, but lies between the two highest ridges.
     """
     own = height(trace)
+    clear = CLEAR_OF_RIPPLES if ridge.significance > SURE else CLEAR_WHERE_WEAK
     highest = sorted((height(other) for other, _ in running), reverse=True)[:2]
     pair = [_place(other) for other, _ in running if height(other) >= highest[-1]]
     for hole in holes:
-        between = min(pair) < _place(hole) < max(pair)
-        if own < CLEAR_OF_RIPPLES * height(hole) and not between:
+        place, reach = _place(hole), GAP_WIDTHS * hole.width_px
+        between = place - reach < min(pair) < place < max(pair) < place + reach
+        if own < clear * height(hole) and not between:
             return True
     return False
 

@@ -65,7 +65,7 @@ def _joined(first: Trace, other: Trace) -> Trace:
 
 
 def is_band(votes: Votes, trace: Trace) -> bool:
-    """Whether the ridge is an evenly lit piece of slit: a top far wider than its edges, which no seeing has softened."""
+    """Whether the ridge is an evenly lit piece of slit: a top far wider than its edges, which no seeing softened."""
     width = trace.width_px
     if width < NARROWEST_BAND_PX:
         return False

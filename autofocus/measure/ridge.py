@@ -95,7 +95,7 @@ def neighbour_noise(profiles: Floats, every: int = 1) -> Floats:
 
     Their mean is 0.5586 of its standard deviation for a Gaussian; unlike the median it lives through coarse rounding.
     """
-    first = profiles[:, : -1 : every]
+    first = profiles[:, :-1:every]
     steps = np.abs(profiles[:, 1::every][:, : first.shape[1]] - first)
     count = max(1, int(0.8 * steps.shape[1]))
     steps.partition(count - 1, axis=1)
@@ -118,20 +118,37 @@ def _without_single_rows(residuals: Floats) -> Floats:
     return residuals
 
 
-def find_ridges(votes: Votes, most: int = 16) -> tuple[list[Ridge], list[Ridge]]:
-    """Ridges in order of significance, at all widths; and the dips, which no star makes."""
-    bright: list[Ridge] = []
-    dark: list[Ridge] = []
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """The votes summed along all slants at one width: (slants, rows) in bins of ``size`` rows, and their noise."""
+
+    size: int
+    slants: NDArray[np.intp]
+    stack: Floats
+    noise: float
+
+
+def sum_votes(votes: Votes) -> list[Sums]:
+    """Sum the votes along straight lines, at widths of the finest bins and powers of two of it."""
     size = votes.finest
     binned = _binned(votes.residuals / votes.noise[:, None], size)
     binned = _compress(binned * np.float32(np.sqrt(size))) / np.float32(np.sqrt(size))
-    while size == votes.finest or binned.shape[1] >= LEAST_BINS:
-        slants, stack, noise = _stack(binned, votes.length, size)
-        bright += _peaks(slants, _stand_out(stack), noise, size)
-        dark += _peaks(slants, _stand_out(-stack), noise, size)
+    sums: list[Sums] = []
+    while not sums or binned.shape[1] >= LEAST_BINS:
+        sums.append(_sums(binned, votes.length, size))
         size *= 2
         binned = _binned(binned, 2)
-    return _apart(bright, most), _apart(dark, most)
+    return sums
+
+
+def find_ridges(sums: list[Sums], most: int = 16) -> list[Ridge]:
+    """Ridges in order of significance, at all widths."""
+    return _apart([ridge for each in sums for ridge in _peaks(each, each.stack)], most)
+
+
+def find_dips(sums: list[Sums], most: int = 16) -> list[Ridge]:
+    """The same of the negative: what no star makes."""
+    return _apart([ridge for each in sums for ridge in _peaks(each, -each.stack)], most)
 
 
 def _binned(rows: Floats, size: int) -> Floats:
@@ -164,26 +181,27 @@ def _same(ridge: Ridge, other: Ridge) -> bool:
     return wide <= 2.0 * narrow and abs(ridge.center_px - other.center_px) <= wide
 
 
-def _stack(binned: Floats, length: int, size: int) -> tuple[NDArray[np.intp], Floats, float]:
-    """The sums along all slants of bins of ``size`` rows, and the noise of two bins against four."""
+def _sums(binned: Floats, length: int, size: int) -> Sums:
+    """The sums of one width; the noise is that of two bins against four."""
     reach = int(np.ceil(MAX_SLANT * length / size / 2))
     slants = np.arange(-reach, reach + 1) * 2
     white = 1.4826 * float(np.median(np.abs(np.diff(binned, axis=1)))) / np.sqrt(2 * BLOCKS)
-    return slants, _sum_along(binned, slants), white * np.sqrt(0.75)
+    return Sums(size, slants, _sum_along(binned, slants), white * np.sqrt(0.75))
 
 
-def _peaks(slants: NDArray[np.intp], response: Floats, noise: float, size: int) -> list[Ridge]:
+def _peaks(sums: Sums, stack: Floats) -> list[Ridge]:
     """The local maxima of the ridge response."""
+    response, size = _stand_out(stack), sums.size
     sparse = response[:: max(1, response.shape[0] // 16)]
     spread = 1.4826 * float(np.median(np.abs(sparse - np.median(sparse))))
-    response /= np.float32(max(noise, STRUCTURE * spread, 1e-9))
+    response /= np.float32(max(sums.noise, STRUCTURE * spread, 1e-9))
     best = response.max(axis=0)
     padded = np.pad(best, 2, constant_values=-np.inf)
     around = np.max([padded[k : k + best.size] for k in range(5)], axis=0)
     peaks = np.flatnonzero((best > DETECTION) & (best >= around))
     ridges = []
     for pair in peaks[np.argsort(-best[peaks])][:16]:
-        slant = int(slants[int(np.argmax(response[:, pair]))])
+        slant = int(sums.slants[int(np.argmax(response[:, pair]))])
         ridges.append(Ridge((pair + 1) * size - 0.5, float(slant * size), 2.0 * size, float(best[pair])))
     return ridges
 
@@ -194,11 +212,12 @@ def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
     reach = int(np.abs(slants).max()) // 2 + 1
     padded = np.pad(binned, ((0, 0), (reach, reach)), mode="edge")
     place = (np.arange(blocks) + 0.5) / blocks - 0.5
+    shift = np.rint(place[:, None] * slants).astype(np.intp) + reach
     step, item = padded.strides
     shifted = as_strided(padded, (blocks, 2 * reach + 1, rows), (step, item, item), writeable=False)
     total = np.zeros((slants.size, rows), dtype=np.float32)
     for block in range(blocks):
-        total += shifted[block, np.rint(slants * place[block]).astype(np.intp) + reach]
+        total += shifted[block, shift[block]]
     total /= np.float32(blocks)
     return total
 
@@ -214,8 +233,8 @@ def _stand_out(stack: Floats) -> Floats:
     center = (total[:, 2:] - total[:, :-2]) * np.float32(0.5)
     higher = np.full((slants, rows - 1), -np.inf, dtype=np.float32)
     pair = np.arange(rows - 1)
-    for first, last in ((pair - 5, pair - 1), (pair + 3, pair + 7)):
-        first, last = np.clip(first, 0, rows), np.clip(last, 0, rows)
+    for begin, end in ((pair - 5, pair - 1), (pair + 3, pair + 7)):
+        first, last = np.clip(begin, 0, rows), np.clip(end, 0, rows)
         there = np.flatnonzero(last - first >= 2)
         if there.size:
             side = slice(there[0], there[-1] + 1)

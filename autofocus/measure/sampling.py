@@ -34,8 +34,9 @@ def lengths(frame: Frame, axis: Axis) -> tuple[int, int]:
 def sample_parts(frame: Frame, axis: Axis, *, thorough: bool) -> tuple[Floats, Doubles] | None:
     """The typical column of each of `BLOCKS` equal parts of the length, and its place along it.
 
-    The columns are in ADU, shape (BLOCKS, across). Each is the mean of the middle half of eight columns, so that a cosmic ray, a bad column or a spectral line has no
-    say; where ``thorough``, the mean of as many such eights as there are. None when the frame is too small.
+    The columns are in ADU, shape (BLOCKS, across). Each is the mean of the middle half of eight columns, so that a
+    cosmic ray, a bad column or a spectral line has no say; where ``thorough``, the mean of as many such eights as
+    there are. None when the frame is too small.
     """
     across, length = lengths(frame, axis)
     if across < TOGETHER or length < 2 * BLOCKS:
@@ -54,7 +55,7 @@ def sample_parts(frame: Frame, axis: Axis, *, thorough: bool) -> tuple[Floats, D
         total = typical if total is None else total + typical
     assert total is not None
     total = total / np.float32(groups) * np.float32(frame.bscale) + np.float32(frame.bzero)
-    places_x = first + 0.5 * (span - 1) + period * np.arange(BLOCKS)
+    places_x: Doubles = first + 0.5 * (span - 1) + period * np.arange(BLOCKS, dtype=np.float64)
     return np.ascontiguousarray(total.T if axis == "x" else total), places_x
 
 

@@ -39,10 +39,7 @@ class _Seen:
     traces: tuple[Trace, ...] = ()
     even: bool = False
     bands: int = 0
-
-    @property
-    def count(self) -> int:
-        return max(self.look.comparable, len(self.traces)) - self.bands
+    count: int = 0
 
     @property
     def cost(self) -> float:
@@ -103,11 +100,13 @@ def _followed(look: Look) -> _Seen:
     """Follow the brightest candidates, join the rims of a doughnut, and set lit pieces of slit aside."""
     if not look.candidates or look.comparable > 2 * MOST_TRACES:
         return _Seen(look)
-    followed = _apart([follow(look.votes, ridge) for _, ridge in look.candidates[:MOST_FOLLOWED]])
-    traces = join_rims([trace for trace in followed if is_continuous(trace) and not is_slope(look.votes, trace)])
+    followed = [follow(look.votes, ridge) for _, ridge in look.candidates[:MOST_FOLLOWED]]
+    sound = [trace for trace in followed if is_continuous(trace) and not is_slope(look.votes, trace)]
+    traces = _apart(join_rims(_apart(sound)))
     stars = tuple(trace for trace in traces if not is_band(look.votes, trace))
     even = all(unevenness(trace.flux, trace.flux_err) < EVEN for trace in stars)
-    return _Seen(look, stars, even, len(traces) - len(stars))
+    count = max(len(stars), look.comparable - (len(followed) - len(stars)))
+    return _Seen(look, stars, even, len(traces) - len(stars), count)
 
 
 def _apart(traces: list[Trace]) -> list[Trace]:
@@ -130,7 +129,8 @@ def _constant(frame: Frame) -> str:
     if low < high:
         return ""
     ceiling = np.iinfo(frame.raw.dtype).max if frame.raw.dtype.kind in "ui" else np.inf
-    if frame.saturation_adu is not None and low >= frame.saturation_adu or float(part.flat[0]) >= 0.999 * ceiling:
+    known = np.inf if frame.saturation_adu is None else frame.saturation_adu
+    if low >= known or float(part.flat[0]) >= 0.999 * ceiling:
         return "all pixels are saturated"
     return f"all pixels have the same value, {low:g}" + (": black" if low <= 0 else "")
 
@@ -139,14 +139,14 @@ def _reason(seen: list[_Seen]) -> str:
     """What the frame is, where it holds no trace."""
     if any(one.bands for one in seen):
         return "an evenly lit piece of slit with sharp ends and no star on it: a flat, a twilight or the sky alone"
-    most = max((one for one in seen), key=lambda one: one.look.comparable, default=None)
-    if most is not None and most.look.comparable >= MANY_LINES:
-        return (
-            f"{most.look.comparable} or more parallel lines and no single trace: "
-            + ("an echelle or an arc lamp" if most.look.is_long else "an arc lamp, or an echelle")
-        )
+    most = max((one.look for one in seen), key=lambda look: look.comparable, default=None)
+    if most is not None and most.comparable >= MANY_LINES:
+        if most.is_faint:
+            return f"{most.comparable} faint ridges: the fixed pattern of a bias or a dark"
+        what = "an echelle or an arc lamp" if most.is_long else "an arc lamp, an echelle or the sky alone"
+        return f"{most.comparable} or more parallel lines and no single trace: {what}"
     if any(one.traces for one in seen):
-        return "lines as even as a slit across the dispersion and no trace along it: an arc lamp, a slit image or bad columns"
+        return "even lines across the dispersion and no trace along it: an arc lamp, a slit image or bad columns"
     lit = min((most_lamp_light(one.look.votes) / float(np.median(one.look.votes.noise)) for one in seen), default=0.0)
     if lit > LAMP_SIGMAS:
         return "light over much of the frame and no trace above its unevenness: a flat, a twilight or the sky alone"
