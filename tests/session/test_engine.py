@@ -269,12 +269,12 @@ def test_an_unreadable_frame_is_a_sample_without_numbers_and_three_in_a_row_end_
 def test_poor_guiding_flags_the_frame_or_stops_the_run(bench: Bench) -> None:
     bad = GuidingState(settled=False, waited_s=60.0, why="the star is 4 px off")
     bench.guider = FakeGuider(bench.log, [GuidingState(), bad])
-    result = bench.run(going_to((9450, 9400, 9350))).result
+    result = bench.run(going_to((9425, 9400, 9375))).result
     assert [sample["flags"] for sample in result["samples"]] == [[], [Flag.GUIDING_UNSETTLED], [], []]
     assert any("4 px off" in warning for warning in result["warnings"])
     bench.guider.states = [GuidingState(), bad]
     bench.sections["guider"] = {"on_failure": "stop"}
-    ending = bench.run(going_to((9450, 9400, 9350)))
+    ending = bench.run(going_to((9425, 9400, 9375)))
     assert (ending.exit_code, ending.result["reason"]) == (5, "guiding")
     assert bench.focuser.at == ending.result["start_position"]
 
