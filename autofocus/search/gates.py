@@ -15,6 +15,7 @@ from autofocus.search.clouds import unsteadiness
 CONTRAST_SIGMAS = 3.0
 WORSE_SIGMAS = 3.0  # of a confirming frame
 BETTER_SIGMAS = 5.0  # better than predicted is no reason to doubt the place, unless it is much better
+GROWTH = 1.5  # of the width from best focus to an end: less lever, and a curve may bend unseen
 EACH_SIDE = 2  # positions beyond best focus that bracket it
 SPAN_PER_ERROR = 8.0
 
@@ -44,8 +45,9 @@ def judge(
     """Weigh the curves against the frames that they rest on, and those that the fit dropped.
 
     A side is open where fewer than two positions lie beyond best focus, or where the objective at the outermost
-    one is not worse than at best focus by `CONTRAST_SIGMAS`. The position is sharp where its error is within the
-    tolerance, the range that costs less than 2 % of the objective, or an eighth of the sampled range.
+    one is not worse than at best focus by `CONTRAST_SIGMAS`, or the trace there has not `grown`. The position is
+    sharp where its error is within the tolerance, the range that costs less than 2 % of the objective, or an eighth
+    of the sampled range.
     """
     best = curves.best
     positions = [frame.position for frame in frames if frame.position is not None]
@@ -53,9 +55,10 @@ def judge(
         return Verdict(("inward", "outward"), sharp=False, contrast=(0.0, 0.0))
     ends = (min(positions), max(positions))
     contrasts = (contrast(curves, best, ends[0]), contrast(curves, best, ends[1]))
+    worse = [sigmas >= CONTRAST_SIGMAS and grown(curves, end) for sigmas, end in zip(contrasts, ends, strict=True)]
     enough = (
-        _beyond(positions, best.position, inward=True) >= EACH_SIDE and contrasts[0] >= CONTRAST_SIGMAS,
-        _beyond(positions, best.position, inward=False) >= EACH_SIDE and contrasts[1] >= CONTRAST_SIGMAS,
+        _beyond(positions, best.position, inward=True) >= EACH_SIDE and worse[0],
+        _beyond(positions, best.position, inward=False) >= EACH_SIDE and worse[1],
     )
     sides: tuple[Direction, Direction] = ("inward", "outward")
     limit = max(tolerance, (best.high - best.low) / 2, (ends[1] - ends[0]) / SPAN_PER_ERROR)
@@ -76,6 +79,13 @@ def contrast(curves: FocusCurves, best: BestFocus, position: float) -> float:
     if best.objective == "fwhm":
         return width
     return light if best.objective == "nsig" else math.hypot(width, light)
+
+
+def grown(curves: FocusCurves, position: float) -> bool:
+    """Whether the trace is wider at ``position`` than at its narrowest by `GROWTH`; true where no width is known."""
+    if curves.fwhm is None:
+        return True
+    return predict(curves, position).fwhm_px >= GROWTH * curves.fwhm.value
 
 
 def compare(curves: FocusCurves, measurement: Measurement) -> Confirmation:

@@ -21,6 +21,7 @@ from autofocus.search.task import FocusTask, Search
 LEAST_EACH_SIDE = 2  # nodes of the first, thin sweep; refining fills in what the error still needs
 MOST_WIDENINGS = 6
 MOST_SHORTENINGS = 3  # of the exposure: where the peak is cut off, one look does not tell by how much
+LEAST_TO_STOP = 7  # frames: fewer cannot tell how much the seeing scatters, and may agree by chance
 ENOUGH_FRAMES = 9  # before it may be said that more would not help
 LEAST_SHRINKING = 0.02  # of the error, for each further exposure
 HOPELESS = ("no_spectrum", "travel_limit", "time_limit", "exposure_limit")  # another attempt would end the same way
@@ -253,7 +254,7 @@ def _widening_why(verdict: gates.Verdict) -> str:
 
 def _good_enough(log: ObservingLog, curves: FocusCurves, verdict: gates.Verdict) -> bool:
     best = curves.best
-    if best is None or not verdict.passed or len(used_positions(log, curves)) < outcome.LEAST_SAMPLES:
+    if best is None or not verdict.passed or len(used_positions(log, curves)) < LEAST_TO_STOP:
         return False
     return best.uncertainty <= log.task.settings.tolerance_steps
 
