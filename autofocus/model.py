@@ -85,7 +85,8 @@ class Measurement:
     """The numbers of one frame, as CONTRACT names them, and what the curves need beside them.
 
     ``nsig`` is uncorrected (the original's definition); ``window_fraction`` is the part of the star's light
-    that the window holds. ``background_noise_adu`` is the RMS of one background pixel and ``columns_used``
+    that the window holds, and ``window_fraction_err`` what it adds, in quadrature, to the relative error of
+    nsig / window_fraction. ``background_noise_adu`` is the RMS of one background pixel and ``columns_used``
     the number of columns averaged. ``phase``, ``elapsed_s`` and ``cost_s`` are set by the session: time
     reaches the search through them alone. ``guide_hfd_px`` and ``guide_mass`` are the medians of the guide star during
     the exposure, as the guider gives them.
@@ -99,6 +100,7 @@ class Measurement:
     nsig: float = NAN
     nsig_err: float = NAN
     window_fraction: float = NAN
+    window_fraction_err: float = NAN
     snr: float = NAN
     center_px: float = NAN
     slant_px: float = NAN

@@ -98,7 +98,8 @@ def measure_case(kind: str, width_px: float, snr: float, slant_px: float, seeds:
         widths.append(found.fwhm_px)
         errors.append(found.fwhm_err_px)
         lights.append(found.nsig * 10.0 / found.window_fraction / light)
-        light_errors.append(found.nsig_err * 10.0 / found.window_fraction / light)
+        relative = np.hypot(found.nsig_err / found.nsig, found.window_fraction_err / found.window_fraction)
+        light_errors.append(relative * lights[-1])
     head = f"{kind:9s} {truth.fwhm_px:7.2f} {snr:5.0f} {slant_px:6.1f} {lost:4d} {low:4d}"
     if len(widths) < 3:
         return head

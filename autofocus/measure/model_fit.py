@@ -1,136 +1,43 @@
 """A model of the averaged profile fitted to its samples, with the covariance of everything in it.
 
 Star, background and neighbours are fitted at once by damped least squares with weak priors (Levenberg 1944,
-Marquardt 1963). Three stars are tried, and the evidence decides: a Moffat; a Moffat with a halo and smooth
-bumps, for real optics at a high signal-to-noise; a blurred disc in strips, for stars far out of focus.
+Marquardt 1963). Models are compared by their evidence, in Laplace's approximation (MacKay 1992, Neural Comput. 4, 415).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure import shape
 from autofocus.measure.profile import Samples
+from autofocus.measure.star_model import HEIGHTS, Ripples, StarModel
 
 Doubles = NDArray[np.float64]
-Kind = Literal["moffat", "rippled", "disc"]
 
-WING_PRIOR = (0.15, 0.35)
-WING_LEAST, WING_MOST = -0.5, 0.75
-HALO_PRIOR = 0.05
-RIPPLE_PRIOR = 0.05
-STRIP_PRIOR = 0.5
-RADIUS_PRIOR = 0.5
-RIPPLES = round(2 * shape.RIPPLE_REACH / shape.RIPPLE_SCALE) + 1
-HEIGHTS: dict[str, int] = {"moffat": 1, "rippled": 2 + RIPPLES, "disc": shape.ZONES}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Model:
-    """Which star, and how many neighbours.
-
-    The parameters are, in this order: background and gradient; the star's heights; one height for each
-    neighbour; then, not linear, centre, ln width, wing, ln radius (a disc only), and each neighbour's place.
-    """
-
-    kind: Kind
-    neighbours: int = 0
-
-    @property
-    def heights(self) -> slice:
-        """Where the star's heights stand among the parameters."""
-        return slice(2, 2 + HEIGHTS[self.kind])
-
-    @property
-    def linear(self) -> int:
-        """How many parameters enter linearly."""
-        return 2 + HEIGHTS[self.kind] + self.neighbours
-
-    @property
-    def places(self) -> int:
-        """Where the neighbours' places begin."""
-        return self.linear + (4 if self.kind == "disc" else 3)
-
-    @property
-    def size(self) -> int:
-        """How many parameters there are."""
-        return self.places + self.neighbours
-
-    def star_columns(self, p: Doubles, distance: Doubles, blur: Doubles | float = 0.0) -> Doubles:
-        """The star at height 1 of each of its parts, shape (samples, heights)."""
-        center, log_width, wing = p[self.linear : self.linear + 3]
-        width, off = float(np.exp(log_width)), distance - center
-        if self.kind == "disc":
-            return shape.zones(off, width, float(wing), float(np.exp(p[self.linear + 3])))
-        core = shape.star(off, width, float(wing), blur)[:, None]
-        if self.kind == "moffat":
-            return core
-        return np.hstack([core, shape.halo(off, width)[:, None], shape.ripples(off, width)])
-
-    def areas(self, p: Doubles) -> Doubles:
-        """Light of each part of the star at height 1, px."""
-        _, log_width, wing = p[self.linear : self.linear + 3]
-        width = float(np.exp(log_width))
-        if self.kind == "disc":
-            return np.full(shape.ZONES, 2.0 * float(np.exp(p[self.linear + 3])) / shape.ZONES)
-        core = shape.moffat_area(width, float(wing))
-        if self.kind == "moffat":
-            return np.array([core])
-        wide = shape.moffat_area(shape.HALO_SCALE * width, shape.HALO_WING)
-        return np.concatenate([[core, wide], np.full(RIPPLES, shape.ripple_area(width))])
-
-    def columns(self, p: Doubles, samples: Samples) -> Doubles:
-        """Every linear part at height 1, shape (samples, linear)."""
-        distance, scale = samples.distance, samples.scale[:, None]
-        parts = [np.ones((distance.size, 1)), distance[:, None], scale * self.star_columns(p, distance, samples.blur)]
-        if self.neighbours:
-            _, log_width, wing = p[self.linear : self.linear + 3]
-            for place in p[self.places :]:
-                like = shape.star(distance - place, float(np.exp(log_width)), float(wing), samples.blur)
-                parts.append(like[:, None])
-        return np.hstack(parts)
-
-    def priors(self, p: Doubles, height: float) -> tuple[Doubles, Doubles]:
-        """What is believed before the fit: rows of (parameters → believed value / its spread), and those values."""
-        rows = np.zeros((0, self.size))
-        values: list[float] = []
-
-        def believe(index: int, value: float, spread: float) -> None:
-            nonlocal rows
-            row = np.zeros((1, self.size))
-            row[0, index] = 1.0 / spread
-            rows = np.vstack([rows, row])
-            values.append(value / spread)
-
-        believe(self.linear + 2, *WING_PRIOR)
-        if self.kind == "rippled":
-            believe(3, 0.0, HALO_PRIOR * height)
-            for index in range(4, 4 + RIPPLES):
-                believe(index, 0.0, RIPPLE_PRIOR * height)
-        if self.kind == "disc":
-            believe(self.linear + 3, float(p[self.linear + 3]), RADIUS_PRIOR)
-            for index in range(2, 1 + shape.ZONES):
-                row = np.zeros((1, self.size))
-                row[0, index], row[0, index + 1] = 1.0 / (STRIP_PRIOR * height), -1.0 / (STRIP_PRIOR * height)
-                rows = np.vstack([rows, row])
-                values.append(0.0)
-        return rows, np.array(values)
+MOST_STEPS = 30
+RIPPLE_HEIGHTS = (0.01, 0.03, 0.1)
+RIPPLE_GAIN = 3.0
+MOST_RIPPLES = 25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProfileFit:
     """A fitted profile. ``chi2`` is per degree of freedom; ``log_evidence`` compares models of the same samples."""
 
-    model: Model
+    model: StarModel
     parameters: Doubles
     covariance: Doubles
     chi2: float
     log_evidence: float
+    samples: int
+
+    @property
+    def excess(self) -> float:
+        """How far what is left exceeds noise (in variance, 1 where it does not): errors grow with its root."""
+        return max(1.0, self.chi2 / (1.0 + 2.0 * float(np.sqrt(2.0 / self.samples))))
 
     @property
     def center(self) -> float:
@@ -139,8 +46,13 @@ class ProfileFit:
 
     @property
     def blur_width(self) -> float:
-        """Width of the Moffat in the model, px."""
+        """Width of the Moffat, or of the blur of a disc, px."""
         return float(np.exp(self.parameters[self.model.linear + 1]))
+
+    @property
+    def radius(self) -> float:
+        """Radius of the disc before its blur, px; 0 without one."""
+        return float(np.exp(self.parameters[self.model.linear + 3])) if self.model.kind == "disc" else 0.0
 
     @property
     def places(self) -> tuple[float, ...]:
@@ -159,122 +71,177 @@ class ProfileFit:
 
     def neighbours(self, distance: Doubles) -> Doubles:
         """Light of the other stars at distances from the trace, ADU."""
-        total = np.zeros_like(distance)
-        linear = self.model.linear
-        wing = float(self.parameters[linear + 2])
-        for index, place in enumerate(self.parameters[self.model.places :]):
-            height = self.parameters[self.model.heights.stop + index]
-            total += height * shape.star(distance - place, self.blur_width, wing)
-        return total
+        heights = self.parameters[self.model.heights.stop : self.model.linear]
+        return np.asarray(self.model.neighbour_columns(self.parameters, distance) @ heights)
 
     def sky(self, distance: Doubles) -> Doubles:
         """Background at distances from the trace, ADU."""
         return np.asarray(self.parameters[0] + self.parameters[1] * distance)
+
+    def derivatives(self, distance: Doubles) -> Doubles:
+        """Derivatives of the model by its parameters at distances from the trace, shape (distances, size)."""
+        return self.model.derivatives(self.parameters, distance, self.model.columns(self.parameters, distance))
 
     @property
     def light(self) -> float:
         """All light of the star, ADU per column."""
         return float(self.model.areas(self.parameters) @ self.parameters[self.model.heights])
 
+    @property
+    def light_gradient(self) -> Doubles:
+        """Derivatives of `light` by the parameters, shape (size,)."""
+        model, p = self.model, self.parameters
+        gradient = np.zeros(model.size)
+        gradient[model.heights] = model.areas(p)
+        for index in range(model.linear + 1, model.places):
+            moved = p.copy()
+            moved[index] -= 1e-4
+            gradient[index] = (self.light - float(model.areas(moved) @ p[model.heights])) / 1e-4
+        return gradient
+
 
 def fit_model(
-    model: Model, start: Doubles, samples: Samples, variance: Callable[[Doubles], Doubles], turns: int = 2
+    model: StarModel,
+    start: Doubles,
+    samples: Samples,
+    variance: Callable[[Doubles], Doubles],
+    light: Doubles | None = None,
 ) -> ProfileFit:
     """Fit, with weights from ``variance`` of one pixel at the *fitted* signal, so that chance does not weigh itself.
 
-    ``start`` gives the parameters that are not linear; the others follow from them.
+    ``start`` gives the parameters that are not linear; the others follow from them. ``light`` is the starlight of each
+    sample if already known, else a first fit with even weights finds it.
     """
-    nonlinear = start
-    signal = np.zeros_like(samples.value)
-    fit = None
-    for _ in range(turns + 1):
-        error = np.sqrt(np.maximum(variance(signal), 1e-12) / samples.count)
-        fit = _least_squares(model, nonlinear, samples, error)
-        columns = model.columns(fit.parameters, samples)[:, 2:]
-        signal = np.maximum(columns @ fit.parameters[2 : model.linear], 0.0)
-        nonlinear = fit.parameters[model.linear :]
-    assert fit is not None
-    return fit
+    if light is None:
+        error = np.sqrt(variance(np.zeros_like(samples.value)) / samples.count)
+        rough = _least_squares(model, start, samples, error, steps=6, enough=1.0)
+        start, light = rough.parameters[model.linear :], _light(rough, samples)
+    error = np.sqrt(variance(light) / samples.count)
+    fit = _least_squares(model, start, samples, error, enough=0.1)
+    error = np.sqrt(variance(_light(fit, samples)) / samples.count)
+    return _least_squares(model, fit.parameters[model.linear :], samples, error)
 
 
-def _bounded(model: Model, p: Doubles, reach: float) -> Doubles:
-    p = p.copy()
-    n = model.linear
-    p[n] = np.clip(p[n], -0.6 * reach, 0.6 * reach)
-    p[n + 1] = np.clip(p[n + 1], np.log(0.3), np.log(2.0 * reach))
-    p[n + 2] = np.clip(p[n + 2], WING_LEAST, WING_MOST)
-    if model.kind == "disc":
-        p[n + 3] = np.clip(p[n + 3], np.log(0.5), np.log(reach))
-    return p
+def _light(fit: ProfileFit, samples: Samples) -> Doubles:
+    columns = fit.model.columns(fit.parameters, samples.distance, samples.scale, samples.blur)[:, 2:]
+    return np.maximum(columns @ fit.parameters[2 : fit.model.linear], 0.0)
 
 
-def _jacobian(model: Model, p: Doubles, samples: Samples, columns: Doubles) -> Doubles:
-    """Derivatives of the model: exact in the linear parameters, by differences in the others."""
-    jacobian = np.empty((samples.value.size, model.size))
-    jacobian[:, : model.linear] = columns
-    now = columns @ p[: model.linear]
-    width = float(np.exp(p[model.linear + 1]))
-    for index in range(model.linear, model.size):
-        is_place = index == model.linear or index >= model.places
-        step = 2e-3 * width if is_place else 2e-3
-        if index == model.linear + 2 and p[index] + step > WING_MOST:
-            step = -step
-        moved = p.copy()
-        moved[index] += step
-        jacobian[:, index] = (model.columns(moved, samples) @ p[: model.linear] - now) / step
-    return jacobian
-
-
-def _least_squares(model: Model, start: Doubles, samples: Samples, error: Doubles) -> ProfileFit:
+def _least_squares(
+    model: StarModel, start: Doubles, samples: Samples, error: Doubles, steps: int = MOST_STEPS, enough: float = 0.01
+) -> ProfileFit:
     """Damped least squares over all parameters at once."""
-    y, reach = samples.value / error, float(np.abs(samples.distance).max())
-    p = _bounded(model, np.concatenate([np.zeros(model.linear), start]), reach)
-    columns = model.columns(p, samples)
-    core = columns / error[:, None]
-    ridge = 1e-9 * np.diag(np.sum(core**2, axis=0) + 1e-30)
-    p[: model.linear] = np.linalg.solve(core.T @ core + ridge, core.T @ y)
-    height = max(float(np.max(np.abs(columns[:, model.heights] @ p[model.heights]))), 1e-9)
-    rows, values = model.priors(p, height)
+    distance, scale, blur = samples.distance, samples.scale, samples.blur
+    y, reach = samples.value / error, float(np.abs(distance).max())
+    low, high = model.bounds(reach)
+    n = model.linear
+    p = np.concatenate([np.zeros(n), np.clip(start, low, high)])
+    columns = model.columns(p, distance, scale, blur)
+    height = _first_heights(model, p, columns / error[:, None], y)
+    rows, values = model.priors(height, float(np.abs(samples.distance).max()))
 
     def residuals(at: Doubles, parts: Doubles) -> Doubles:
-        return np.concatenate([y - (parts @ at[: model.linear]) / error, values - rows @ at])
+        return np.concatenate([y - (parts @ at[:n]) / error, values - rows @ at])
 
     r = residuals(p, columns)
     cost, damping = float(r @ r), 1e-3
-    jacobian = np.vstack([_jacobian(model, p, samples, columns) / error[:, None], rows])
-    normal = jacobian.T @ jacobian
-    for _ in range(30):
-        scale = np.diag(normal) + 1e-30
-        step = np.linalg.solve(normal + np.diag(damping * scale + 1e-12 * scale), jacobian.T @ r)
-        trial = _bounded(model, p + step, reach)
-        parts = model.columns(trial, samples)
+    normal, gradient = _normal(model.derivatives(p, distance, columns, scale, blur), error, rows, r)
+    for _ in range(steps):
+        step = _solve(normal, damping, gradient)
+        trial = p + step
+        trial[n:] = np.clip(trial[n:], low, high)
+        parts = model.columns(trial, distance, scale, blur)
         trial_r = residuals(trial, parts)
         trial_cost = float(trial_r @ trial_r)
-        if trial_cost > cost:
+        if not trial_cost <= cost:
             damping *= 10.0
-            if damping > 1e7:
+            if damping > 1e5:
                 break
             continue
         gained = cost - trial_cost
-        p, r, cost, columns, damping = trial, trial_r, trial_cost, parts, damping * 0.1
-        jacobian = np.vstack([_jacobian(model, p, samples, columns) / error[:, None], rows])
-        normal = jacobian.T @ jacobian
-        if gained < 1e-3 + 1e-6 * cost:
+        p, r, cost, columns, damping = trial, trial_r, trial_cost, parts, max(damping * 0.1, 1e-9)
+        normal, gradient = _normal(model.derivatives(p, distance, columns, scale, blur), error, rows, r)
+        if gained < enough:
             break
-    scale = np.sqrt(np.diag(normal) + 1e-30)
-    covariance = np.linalg.pinv(normal / np.outer(scale, scale), hermitian=True) / np.outer(scale, scale)
-    return ProfileFit(model, p, covariance, _chi2(r, y.size, model.size - len(values)), _evidence(cost, normal, rows))
+    diagonal = np.sqrt(np.diag(normal) + 1e-30)
+    covariance = np.linalg.pinv(normal / np.outer(diagonal, diagonal), hermitian=True) / np.outer(diagonal, diagonal)
+    data = r[: y.size]
+    chi2 = float(data @ data) / max(y.size - max(model.size - len(values), 4), 1)
+    return ProfileFit(model, p, covariance, chi2, _evidence(cost, normal, rows), y.size)
 
 
-def _chi2(r: Doubles, samples: int, free: int) -> float:
-    data = r[:samples]
-    return float(data @ data) / max(samples - max(free, 4), 1)
+def _first_heights(model: StarModel, p: Doubles, weighted: Doubles, y: Doubles) -> float:
+    """Set the linear parameters for the shape given, ripples at 0, and return the height of the star."""
+    keep = [*range(2 + HEIGHTS[model.kind]), *range(model.heights.stop, model.linear)]
+    core = weighted[:, keep]
+    normal = core.T @ core
+    p[keep] = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal) + 1e-30), core.T @ y)
+    return max(abs(float(p[2])), 1e-9)
+
+
+def _normal(jacobian: Doubles, error: Doubles, rows: Doubles, r: Doubles) -> tuple[Doubles, Doubles]:
+    jacobian = np.vstack([jacobian / error[:, None], rows])
+    return jacobian.T @ jacobian, jacobian.T @ r
+
+
+def _solve(normal: Doubles, damping: float, gradient: Doubles) -> Doubles:
+    diagonal = np.sqrt(np.diag(normal) + 1e-30)
+    scaled = normal / np.outer(diagonal, diagonal)
+    scaled[np.diag_indices_from(scaled)] += damping + 1e-11
+    return np.asarray(np.linalg.solve(scaled, gradient / diagonal) / diagonal)
 
 
 def _evidence(cost: float, normal: Doubles, rows: Doubles) -> float:
-    """Laplace's approximation of the log evidence, up to a constant common to models with as many free parameters.
-
-    All three kinds have five: background, gradient, one height, centre and width; the rest carry priors.
-    """
+    """Laplace's approximation of the log evidence, up to a constant common to models of the same free parameters."""
     _, log_det = np.linalg.slogdet(normal)
     return -0.5 * cost - 0.5 * float(log_det) + 0.5 * float(np.sum(np.log(np.sum(rows**2, axis=1))))
+
+
+def with_ripples(
+    fit: ProfileFit, samples: Samples, variance: Callable[[Doubles], Doubles], half_width: float
+) -> ProfileFit:
+    """The fit with smooth bumps on top, as high as what it has left speaks for; itself where that is noise.
+
+    The bumps are a Gaussian process in all but name: their heights are drawn from a normal distribution whose spread
+    is chosen by its marginal likelihood, everything linearised about the fit (Rasmussen & Williams 2006, ch. 5).
+
+    Parameters
+    ----------
+    half_width : float
+        Half the full width at half maximum, px: the bumps reach 2.5 times as far to both sides.
+    """
+    model, p = fit.model, fit.parameters
+    error = np.sqrt(variance(_light(fit, samples)) / samples.count)
+    spread = max(fit.blur_width, 1.0) * 0.5
+    reach = half_width + 2.0 * fit.blur_width
+    count = min(2 * int(np.ceil(reach / spread)) + 1, MOST_RIPPLES)
+    places = fit.center + np.linspace(-reach, reach, count)
+    ripples = Ripples(places, float(max(spread, places[1] - places[0])), 1.0, fit.blur_width)
+    columns = model.columns(p, samples.distance, samples.scale, samples.blur)
+    height = abs(float(p[2]))
+    rows, values = model.priors(height, float(np.abs(samples.distance).max()))
+    jacobian = np.vstack(
+        [model.derivatives(p, samples.distance, columns, samples.scale, samples.blur) / error[:, None], rows]
+    )
+    left = np.concatenate([(samples.value - columns @ p[: model.linear]) / error, values - rows @ p])
+    bumps = np.vstack(
+        [
+            ripples.columns(samples.distance) * samples.scale[:, None] / error[:, None],
+            np.zeros((len(rows), ripples.count)),
+        ]
+    )
+    # What the parameters can take up themselves is no bump.
+    taken = bumps - jacobian @ (fit.covariance @ (jacobian.T @ bumps))
+    values_of, vectors = np.linalg.eigh(taken.T @ bumps)
+    power = np.square(vectors.T @ (taken.T @ left))
+    strength = np.maximum(values_of, 0.0)
+
+    def gain(part: float) -> float:
+        prior = 1.0 / (part * height) ** 2
+        return 0.5 * float(np.sum(power / (strength + prior)) - np.sum(np.log1p(strength / prior)))
+
+    best = max(RIPPLE_HEIGHTS, key=gain)
+    if not gain(best) > RIPPLE_GAIN:
+        return fit
+    richer = replace(model, ripples=replace(ripples, height=best * height))
+    return _least_squares(richer, p[model.linear :], samples, error, enough=0.1)

@@ -203,8 +203,11 @@ def _noise(residual: Doubles, expected: Doubles, good: Mask, outer: Mask, quantu
     return read, max(shot, 0.0)
 
 
-def average(cleaned: CleanStrip, groups: int, core_px: float) -> Samples:
-    """Average the columns: within ``core_px`` of the trace in ``groups`` of like phase, all together beyond."""
+def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> Samples:
+    """Average the columns: within ``core_px`` of the trace in ``groups`` of like phase, all together beyond.
+
+    For a wide profile ``rows`` neighbouring rows are averaged as well.
+    """
     strip = cleaned.strip
     # Columns differ in level (sky lines, two amplifiers), and so would the groups.
     signal = cleaned.values - (cleaned.level - cleaned.level.mean())
@@ -213,11 +216,23 @@ def average(cleaned: CleanStrip, groups: int, core_px: float) -> Samples:
     order = np.argsort(strip.phase, kind="stable")
     total = max(float(np.mean(cleaned.flux)), 1e-9)
     points: list[tuple[Doubles, ...]] = []
+    if rows > 1:
+        return _average_rows(strip, signal.mean(axis=1), known, rows)
     parts = [(core, part) for part in np.array_split(order, groups)] + [(known & ~core, order)]
-    for rows, part in parts:
+    for chosen, part in parts:
         phase = strip.phase[part]
-        offset = strip.offsets[rows] + phase.mean()
-        mean = signal[np.ix_(rows, part)].mean(axis=1)
+        offset = strip.offsets[chosen] + phase.mean()
+        mean = signal[np.ix_(chosen, part)].mean(axis=1)
         facts = (part.size, float(np.mean(cleaned.flux[part])) / total, np.sqrt(12.0) * phase.std())
         points.append((offset, mean, *(fact * np.ones_like(offset) for fact in facts)))
     return Samples(*(np.concatenate(column) for column in zip(*points, strict=True)))
+
+
+def _average_rows(strip: Strip, profile: Doubles, known: Mask, rows: int) -> Samples:
+    """The profile in bins of ``rows`` rows."""
+    used = np.flatnonzero(known)
+    bins = used[: used.size // rows * rows].reshape(-1, rows)
+    one = np.ones(bins.shape[0])
+    box = np.sqrt(12.0 * strip.phase.var() + rows**2 - 1.0)
+    distance = strip.offsets[bins].mean(axis=1) + strip.phase.mean()
+    return Samples(distance, profile[bins].mean(axis=1), rows * strip.columns.size * one, one, box * one)

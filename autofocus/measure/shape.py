@@ -1,4 +1,4 @@
-"""What a spatial profile can look like: seeing with its wings, a disc or a doughnut far out of focus, and what is left.
+"""What the profile of a star near focus looks like: seeing with its wings, averaged over pixels, and what is left.
 
 All shapes are averages over a pixel, since pixels are what is measured: the width meant is that of
 the pixel-integrated profile. Each has height about 1; its area turns height into light.
@@ -12,12 +12,12 @@ from scipy.special import gammaln
 
 Doubles = NDArray[np.float64]
 
-ZONES = 7
 HALO_SCALE, HALO_WING = 4.0, 0.5
-RIPPLE_REACH, RIPPLE_SCALE = 2.5, 0.5
+WING_LEAST, WING_MOST = -0.9, 0.85
 
 _FINE = np.polynomial.legendre.leggauss(5)
 _COARSE = np.polynomial.legendre.leggauss(3)
+_LN2 = float(np.log(2.0))
 
 
 def moffat(distance: Doubles, width: float, wing: float) -> Doubles:
@@ -26,18 +26,23 @@ def moffat(distance: Doubles, width: float, wing: float) -> Doubles:
     ``wing`` is 1/β: 0 is the Gaussian, 0.2 to 0.4 is seeing, 1 the Lorentzian (Moffat 1969, A&A 3, 455). Below 0 the
     same formula ends at a finite distance: flatter than a Gaussian, so that the Gaussian is no border of the family.
     """
+    return _moffat_base(distance, width, wing)[0]
+
+
+def _moffat_base(distance: Doubles, width: float, wing: float) -> tuple[Doubles, Doubles, Doubles, float]:
+    """The Moffat, the square of the distance in half widths, the base of the power, and the wing used."""
+    wing = wing if abs(wing) > 1e-5 else 1e-5
     square = np.square(2.0 / width * distance)
-    if abs(wing) < 1e-3:
-        return np.asarray(np.exp(-np.log(2.0) * square))
+    base = 1.0 + (2.0**wing - 1.0) * square
     if wing < 0:
-        return np.asarray(np.maximum(1.0 + (2.0**wing - 1.0) * square, 0.0) ** (-1.0 / wing))
-    return np.asarray(np.exp(np.log1p((2.0**wing - 1.0) * square) * (-1.0 / wing)))
+        base = np.maximum(base, 1e-30)
+    return np.asarray(np.exp(np.log(base) * (-1.0 / wing))), square, base, wing
 
 
 def moffat_area(width: float, wing: float) -> float:
     """Integral of `moffat` over all distances."""
     if abs(wing) < 1e-3:
-        return float(width * np.sqrt(np.pi / np.log(2.0)) / 2.0)
+        return float(width * np.sqrt(np.pi / _LN2) / 2.0)
     if wing < 0:
         power = -1.0 / wing
         ratio = np.exp(gammaln(power + 1.0) - gammaln(power + 1.5))
@@ -46,17 +51,32 @@ def moffat_area(width: float, wing: float) -> float:
     return float(0.5 * width / np.sqrt(2.0**wing - 1.0) * np.sqrt(np.pi) * np.exp(gammaln(beta - 0.5) - gammaln(beta)))
 
 
-def star(distance: Doubles, width: float, wing: float, blur: Doubles | float = 0.0) -> Doubles:
-    """The Moffat averaged over a pixel and over ``blur`` px, the spread of phases of the columns averaged.
+def _nodes(width: float, blur: Doubles | float) -> tuple[Doubles, Doubles]:
+    """Where in the pixel to look, shape (1 or samples, nodes), and the weights.
 
-    Two boxes in a row are taken as one of the same variance.
+    A pixel and the spread ``blur`` of the phases of the columns averaged are two boxes in a row, taken as one of the
+    same variance.
     """
     nodes, weights = _FINE if width < 3.0 else _COARSE
-    box = 0.5 * np.sqrt(1.0 + np.square(blur))
-    total = np.zeros_like(distance)
-    for node, weight in zip(nodes, weights, strict=True):
-        total += 0.5 * weight * moffat(distance + node * box, width, wing)
-    return total
+    box = 0.5 * np.sqrt(1.0 + np.square(np.atleast_1d(blur)))
+    return box[:, None] * nodes, 0.5 * weights
+
+
+def star(distance: Doubles, width: float, wing: float, blur: Doubles | float = 0.0) -> Doubles:
+    """The Moffat averaged over a pixel and over ``blur`` px, the spread of phases of the columns averaged."""
+    places, weights = _nodes(width, blur)
+    return np.asarray(moffat(distance[:, None] + places, width, wing) @ weights)
+
+
+def star_gradient(distance: Doubles, width: float, wing: float, blur: Doubles | float = 0.0) -> Doubles:
+    """The `star` and its derivatives by distance, ln width and wing; shape (samples, 4)."""
+    places, weights = _nodes(width, blur)
+    at = distance[:, None] + places
+    value, square, base, wing = _moffat_base(at, width, wing)
+    rate = (2.0**wing - 1.0) / wing
+    slope = value * (-8.0 * rate / width**2) * at / base
+    by_wing = value * (np.log(base) / wing**2 - _LN2 * 2.0**wing / wing * square / base)
+    return np.stack([part @ weights for part in (value, slope, -at * slope, by_wing)], axis=1)
 
 
 def halo(distance: Doubles, width: float) -> Doubles:
@@ -64,31 +84,16 @@ def halo(distance: Doubles, width: float) -> Doubles:
     return moffat(distance, HALO_SCALE * width, HALO_WING)
 
 
-def ripples(distance: Doubles, width: float) -> Doubles:
-    """Smooth bumps over the core, shape (samples, bumps): what real optics do to a Moffat."""
-    places = np.arange(-RIPPLE_REACH, RIPPLE_REACH + 1e-9, RIPPLE_SCALE) * width
-    scaled = (distance[:, None] - places) / (RIPPLE_SCALE * width)
-    return np.asarray(np.exp(-0.5 * scaled**2))
+def halo_area(width: float) -> float:
+    """Integral of `halo`."""
+    return moffat_area(HALO_SCALE * width, HALO_WING)
 
 
-def ripple_area(width: float) -> float:
+def ripples(distance: Doubles, places: Doubles, spread: float) -> Doubles:
+    """Smooth bumps of height 1, shape (samples, bumps): what real optics do to a model of few numbers."""
+    return np.asarray(np.exp(-0.5 * np.square((distance[:, None] - places) / spread)))
+
+
+def ripple_area(spread: float) -> float:
     """Integral of one bump of `ripples`."""
-    return float(RIPPLE_SCALE * width * np.sqrt(2.0 * np.pi))
-
-
-def zones(distance: Doubles, width: float, wing: float, radius: float) -> Doubles:
-    """A disc out of focus in strips, each blurred by the Moffat and a pixel; shape (samples, ZONES).
-
-    Equal strips make the flat top of an unobstructed pupil behind a narrow slit, weak middle ones the
-    hole of an obstructed one. The blurred edge of a strip is the second integral of the Moffat, taken on a fine grid.
-    """
-    edges = np.linspace(-radius, radius, ZONES + 1)
-    reach = float(np.abs(distance).max()) + radius + 1.0
-    step = min(width / 16.0, 0.25)
-    grid = np.arange(-reach - step, reach + step, step)
-    density = moffat(grid, width, wing) / moffat_area(width, wing)
-    once = np.cumsum(density) * step - 0.5 * step * density
-    twice = np.cumsum(once) * step - 0.5 * step * once
-    at = distance[:, None] - edges
-    edge = np.interp(at + 0.5, grid, twice) - np.interp(at - 0.5, grid, twice)
-    return np.asarray(edge[:, :-1] - edge[:, 1:])
+    return float(spread * np.sqrt(2.0 * np.pi))

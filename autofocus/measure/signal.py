@@ -17,11 +17,16 @@ LEAST_HALF_WINDOW_PX = 30
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Window sum per column, ADU, its error, and the part of the star's light it holds; whether it is cut off."""
+    """Window sum per column, ADU, the part of the star's light it holds, and whether the window is cut off.
+
+    ``window_fraction_err`` is what the fraction adds, in quadrature, to the relative error of ``total`` when the two
+    are divided: their common errors are counted once.
+    """
 
     total: float
     error: float
     window_fraction: float
+    window_fraction_err: float
     truncated: bool
 
 
@@ -33,29 +38,36 @@ def auto_half_window(fwhm_px: float) -> int:
 
 
 def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: tuple[int, int]) -> Light:
-    """Sum the averaged profile over ± ``half_window`` pixels of the trace, background taken off.
+    """Sum the averaged profile over ± ``half_window`` pixels of the trace, background and neighbours taken off.
 
-    The error is exact for the linear part of the model: the sum less the fitted background is a linear function of
-    the pixels, so noise that moved the background is counted with its sign. Only the offsets of ``span`` are used:
-    beyond it the background is another one.
+    With Y the sum of the pixels and p the model, NSIG is Y - s·p and all the light (Y - s·p) / F(p); both are
+    linearised, and Y and p share their noise: cov(Y, p) = a C with a the sum of the model's derivatives over the
+    window and C the covariance of p. Only the offsets of ``span`` are used: beyond it the background is another one.
     """
-    strip = cleaned.strip
-    distance = strip.offsets.astype(np.float64)
+    strip, model = cleaned.strip, fit.model
     profile = cleaned.values.mean(axis=1)
-    known = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
-    window = (np.abs(strip.offsets) <= half_window) & known
+    window = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
+    window &= np.abs(strip.offsets) <= half_window
+    distance = strip.offsets[window].astype(np.float64)
     star = fit.star(distance)
-    total = float(np.sum((profile - fit.sky(distance) - fit.neighbours(distance))[window]))
-    variance = cleaned.pixel_variance(star[known]) / strip.columns.size
-    design = np.stack([star[known] / max(float(star.max()), 1e-9), np.ones(known.sum()), distance[known]], axis=1)
-    weighted = design / variance[:, None]
-    influence = np.linalg.pinv(design.T @ weighted) @ weighted.T
-    in_window = window[known].astype(np.float64)
-    lost = np.array([0.0, in_window.sum(), float(distance[window].sum())]) @ influence
-    error = float(np.sqrt(np.sum((in_window - lost) ** 2 * variance)))
-    fraction = float(np.sum(star[window])) / fit.light if fit.light > 0 else float("nan")
+    total = float(np.sum(profile[window] - fit.sky(distance) - fit.neighbours(distance)))
+    noise = float(np.sum(cleaned.pixel_variance(star + fit.neighbours(distance)))) / strip.columns.size
+    slopes = fit.derivatives(distance).sum(axis=0)
+    rest = slopes.copy()
+    rest[model.heights] = 0.0
+    rest[model.linear : model.places] = 0.0
+    shared = fit.covariance @ slopes
+    error = float(np.sqrt(max(noise - 2.0 * shared @ rest + rest @ fit.covariance @ rest, 0.0)))
     truncated = int(window.sum()) < 2 * half_window + 1
-    return Light(total, error, float(np.clip(fraction, 0.0, 1.0)), truncated)
+    light = fit.light
+    if not light > 0:
+        return Light(total, error, float("nan"), float("nan"), truncated)
+    fraction = float(np.sum(star)) / light
+    by_fraction = (slopes - rest - fraction * fit.light_gradient) / light
+    change = rest + total / fraction * by_fraction
+    corrected = max(noise - 2.0 * shared @ change + fit.excess * (change @ fit.covariance @ change), 0.0)
+    added = fraction * np.sqrt(max(corrected - error**2, 0.0)) / max(abs(total), 1e-12)
+    return Light(total, error, float(np.clip(fraction, 0.0, 1.0)), float(added), truncated)
 
 
 def column_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:

@@ -14,12 +14,15 @@ from autofocus.measure.profile import CleanStrip, Samples, Strip, average, clean
 from autofocus.measure.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.measure.trace import Trace
 from autofocus.measure.verdict import find_trace
-from autofocus.measure.width import fit_profile, half_maximum_width
+from autofocus.measure.width import fit_profile, half_maximum_middle, half_maximum_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
 LOW_SNR = 7.0
 MOST_UNKNOWN = 3
+MOST_PASSES = 4
+SETTLED = 0.2
+SAMPLES_PER_WIDTH = 15
 BLENDED_FRACTION = 0.02
 
 
@@ -80,9 +83,21 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     reach = int(max(2.5 * (30 if wanted == "auto" else wanted), 6.0 * trace.width_px))
     places = places_beside(trace, verdict.others, 0.5 * (columns[0] + columns[1] - 1), reach + 2 * trace.width_px)
     found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, places)
+    if found is not None and found.fit.radius > 0.0 and abs(found.fit.center) > 0.5 * found.fit.radius:
+        # What was followed is one rim of a doughnut: measure about its middle.
+        trace = _moved(trace, found.fit.center, half_maximum_width(found.fit)[0])
+        reach = max(reach, int(4.0 * trace.width_px))
+        rest = tuple(place - found.fit.center for place in found.fit.places)
+        found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, rest)
     if found is None:
         return Reading(_nothing(frame, "the trace is cut off by the edge of the frame"), trace=trace)
     return _fill(frame, settings, trace, found)
+
+
+def _moved(trace: Trace, shift_px: float, width_px: float) -> Trace:
+    """The trace beside itself."""
+    first, *others = trace.coefficients
+    return replace(trace, coefficients=(first + shift_px, *others), width_px=width_px)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,37 +110,48 @@ class FittedStrip:
 
 
 def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
-    """Clean, average and fit twice: with the median column as the star, then with the model that came of it."""
-    cleaned, fit = clean(strip, width_px), None
-    span = (int(strip.offsets[0]), int(strip.offsets[-1]))
-    for _ in range(2):
-        profile = np.mean(cleaned.values, axis=1)
-        noise = np.sqrt(np.full(profile.size, cleaned.read_variance / strip.columns.size))
-        span = straight_span(strip.offsets, profile, noise, 3.0 * width_px + 3.0)
-        fit = _fit_cleaned(cleaned, span, width_px, neighbours)
-        if fit is None:
+    """Clean, average and fit with the median column as the star; then again with the model that came of it.
+
+    Once more where the width was far from what the trace let expect.
+    """
+    cleaned, fit, span = clean(strip, width_px), None, (0, 0)
+    for _ in range(MOST_PASSES):
+        span = _span(cleaned, width_px)
+        again = _fit_cleaned(cleaned, span, width_px, neighbours, fit)
+        before, width_px = width_px, half_maximum_width(again)[0] if again is not None else NAN
+        if again is None or not np.isfinite(width_px):
             return None
-        neighbours = fit.places
-        width_px = half_maximum_width(fit)[0]
-        if not np.isfinite(width_px):
-            return None
+        settled = fit is not None and abs(np.log(width_px / before)) < SETTLED
+        fit, neighbours = again, again.places
+        if settled:
+            break
         cleaned = _clean_again(strip, fit, width_px)
-    samples = _samples(cleaned, span, width_px)
-    fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours, like=fit)
-    return None if fit is None else FittedStrip(cleaned, fit, span)
+    return FittedStrip(cleaned, fit, span) if fit is not None else None
+
+
+def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
+    """Between which offsets the background of the averaged profile is straight."""
+    profile = np.mean(cleaned.values, axis=1)
+    noise = np.sqrt(np.full(profile.size, cleaned.read_variance / cleaned.strip.columns.size))
+    return straight_span(cleaned.strip.offsets, profile, noise, 3.0 * width_px + 3.0)
 
 
 def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
-    samples = average(cleaned, _groups(cleaned), 2.5 * width_px + 2.0)
+    rows = max(1, int(width_px / SAMPLES_PER_WIDTH))
+    samples = average(cleaned, 1 if rows > 1 else _groups(cleaned), 2.5 * width_px + 2.0, rows)
     return samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
 
 
 def _fit_cleaned(
-    cleaned: CleanStrip, span: tuple[int, int], width_px: float, neighbours: tuple[float, ...]
+    cleaned: CleanStrip,
+    span: tuple[int, int],
+    width_px: float,
+    neighbours: tuple[float, ...],
+    like: ProfileFit | None,
 ) -> ProfileFit | None:
     """Fit, and fit again for every star and bad row that the fit before has left."""
     samples = _samples(cleaned, span, width_px)
-    fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours)
+    fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours, like)
     for _ in range(MOST_UNKNOWN):
         if fit is None:
             return None
@@ -159,10 +185,12 @@ def _groups(cleaned: CleanStrip) -> int:
 
 def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
     """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
-    distance = (strip.offsets[:, None] + strip.phase).ravel()
-    star = fit.star(distance).reshape(strip.values.shape)
-    rest = (fit.neighbours(distance) + fit.sky(distance) - fit.background).reshape(strip.values.shape)
-    return clean(strip, width_px, np.maximum(star, 0.0), rest)
+    distance = strip.offsets[:, None] + strip.phase
+    step = min(fit.blur_width / 40.0, 0.25)
+    grid = np.arange(strip.offsets[0] - 1.0, strip.offsets[-1] + 1.0 + step, step)
+    star = np.interp(distance, grid, np.maximum(fit.star(grid), 0.0))
+    rest = np.interp(distance, grid, fit.neighbours(grid)) + (fit.sky(distance) - fit.background)
+    return clean(strip, width_px, star, rest)
 
 
 def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedStrip) -> Reading:
@@ -172,7 +200,7 @@ def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedSt
     half_window = auto_half_window(fwhm) if wanted == "auto" else wanted
     light = window_light(cleaned, fit, half_window, found.span)
     middle = 0.5 * (cleaned.strip.columns[0] + cleaned.strip.columns[-1])
-    center = float(trace.center(middle)) + fit.center
+    center = float(trace.center(middle)) + half_maximum_middle(fit)
     profile = cleaned.values.mean(axis=1)
     distance = cleaned.strip.offsets.astype(np.float64)
     core = np.abs(distance) <= max(fwhm, 1.0)
@@ -199,6 +227,7 @@ def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedSt
         nsig=light.total / exposure if exposure else NAN,
         nsig_err=light.error / exposure if exposure else NAN,
         window_fraction=light.window_fraction,
+        window_fraction_err=light.window_fraction_err,
         snr=column_snr(cleaned, fit),
         center_px=center,
         slant_px=trace.slant_px,

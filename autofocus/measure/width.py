@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.model_fit import Model, ProfileFit, fit_model
+from autofocus.measure.model_fit import ProfileFit, fit_model, with_ripples
 from autofocus.measure.profile import Samples
+from autofocus.measure.star_model import StarModel
 
 Doubles = NDArray[np.float64]
 
 LEAST_DISC_PX = 5.0
+FLAT_WING = -0.1
 RIM_HEIGHT = 0.25
 
 
@@ -23,7 +25,7 @@ def fit_profile(
     neighbours: tuple[float, ...] = (),
     like: ProfileFit | None = None,
 ) -> ProfileFit | None:
-    """Fit the simplest star; where it leaves more than noise, the richer ones, and keep what the evidence prefers.
+    """Fit a Moffat; a disc where the profile is flat or hollow; and ripples on top where more than noise is left.
 
     Parameters
     ----------
@@ -45,33 +47,49 @@ def fit_profile(
     """
     if samples.value.size < 8:
         return None
-    if like is not None:
-        return fit_model(like.model, like.parameters[like.model.linear :], samples, variance, turns=1)
-    count = len(neighbours)
-    best = fit_model(Model("moffat", count), _start(0.0, width_px, 0.25, neighbours), samples, variance)
-    if _is_good(best, samples):
-        return best
+    if like is not None and len(like.places) == len(neighbours):
+        simple = StarModel(like.model.kind, len(neighbours))
+        light = np.maximum(like.star(samples.distance) * samples.scale + like.neighbours(samples.distance), 0.0)
+        best = fit_model(simple, like.parameters[like.model.linear :], samples, variance, light)
+    else:
+        best = _simplest(samples, variance, width_px, neighbours)
     width = half_maximum_width(best)[0]
-    tries = [("rippled", _start(best.center, best.blur_width, 0.25, neighbours))]
-    if width > LEAST_DISC_PX:
-        for blur, radius in ((0.4, 0.42), (0.15, 0.5)):
-            start = _start(best.center, blur * width, 0.25, neighbours, radius * width)
-            tries.append(("disc", start))
-    for kind, start in tries:
-        fit = fit_model(Model(kind, count), start, samples, variance)  # type: ignore[arg-type]
+    return with_ripples(best, samples, variance, 0.5 * (width if np.isfinite(width) else width_px))
+
+
+def _simplest(
+    samples: Samples, variance: Callable[[Doubles], Doubles], width_px: float, neighbours: tuple[float, ...]
+) -> ProfileFit:
+    """The Moffat or the disc, whichever has the greater evidence."""
+    count = len(neighbours)
+    start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
+    best = fit_model(StarModel("moffat", count), start, samples, variance)
+    light = np.maximum(best.star(samples.distance) * samples.scale + best.neighbours(samples.distance), 0.0)
+    for form in _disc_starts(best):
+        fit = fit_model(StarModel("disc", form.size - 6), form, samples, variance, light)
         if fit.log_evidence > best.log_evidence:
             best = fit
     return best
 
 
-def _start(center: float, width: float, wing: float, neighbours: tuple[float, ...], radius: float = 0.0) -> Doubles:
-    shape = [center, np.log(width), wing] + ([np.log(radius)] if radius else [])
-    return np.array([*shape, *neighbours])
-
-
-def _is_good(fit: ProfileFit, samples: Samples) -> bool:
-    """Whether what is left is noise, at the 3 sigma level of chi-squared."""
-    return bool(fit.chi2 < 1.0 + 3.0 * np.sqrt(2.0 / samples.value.size))
+def _disc_starts(found: ProfileFit) -> list[Doubles]:
+    """Where to start the fit of a disc: under a flat profile, and over two "stars" that may be the rims of one."""
+    width = half_maximum_width(found)[0]
+    starts = []
+    flat = float(found.parameters[found.model.linear + 2]) < FLAT_WING
+    if width > LEAST_DISC_PX and (flat or found.excess > 1.0):
+        starts.append(
+            np.array([found.center, np.log(0.25 * width), 0.5, np.log(0.47 * width), 0.3, 0.5, *found.places])
+        )
+    heights = found.parameters[found.model.heights.stop : found.model.linear]
+    for index, place in enumerate(found.places):
+        apart = abs(place - found.center)
+        if RIM_HEIGHT < heights[index] / max(float(found.parameters[2]), 1e-9) < 1.0 / RIM_HEIGHT:
+            rest = [other for other in found.places if other != place]
+            middle, radius = 0.5 * (place + found.center), 0.5 * (apart + found.blur_width)
+            hole = max(0.5 * (apart - found.blur_width) / radius, 0.05)
+            starts.append(np.array([middle, np.log(0.4 * found.blur_width), 0.5, np.log(radius), hole, 0.3, *rest]))
+    return starts
 
 
 def half_maximum_width(fit: ProfileFit) -> tuple[float, float]:
@@ -86,22 +104,23 @@ def half_maximum_width(fit: ProfileFit) -> tuple[float, float]:
     tuple of float
         NaN for both where the model has no peak.
     """
-    reach = _reach(fit)
-    grid = np.linspace(fit.center - reach, fit.center + reach, 801)
-    curve = fit.star(grid)
-    edges = _edges(grid, curve)
+    edges = _half_maximum_edges(fit)
     if edges is None:
         return float("nan"), float("nan")
     low, high, rim_low, rim_high = edges
     return float(high - low), _width_error(fit, np.array([low, high, rim_low, rim_high]))
 
 
-def _reach(fit: ProfileFit) -> float:
-    """How far from the centre the flanks can be."""
-    radius = 0.0
-    if fit.model.kind == "disc":
-        radius = float(np.exp(fit.parameters[fit.model.linear + 3]))
-    return radius + 2.5 * fit.blur_width + 1.5
+def half_maximum_middle(fit: ProfileFit) -> float:
+    """The middle between the edges of `half_maximum_width`, px from the trace: the centre, whatever lies on top."""
+    edges = _half_maximum_edges(fit)
+    return fit.center if edges is None else 0.5 * (edges[0] + edges[1])
+
+
+def _half_maximum_edges(fit: ProfileFit) -> tuple[float, float, float, float] | None:
+    reach = fit.radius + 2.5 * fit.blur_width + 1.5
+    grid = np.linspace(fit.center - reach, fit.center + reach, 801)
+    return _edges(grid, fit.star(grid))
 
 
 def _edges(grid: Doubles, curve: Doubles) -> tuple[float, float, float, float] | None:
@@ -126,20 +145,14 @@ def _edges(grid: Doubles, curve: Doubles) -> tuple[float, float, float, float] |
 
 def _width_error(fit: ProfileFit, places: Doubles) -> float:
     """Propagate the covariance: an edge moves by the change there less half the change of its rim, over the slope."""
-    model, p = fit.model, fit.parameters
     step = 1e-3 * max(float(places[1] - places[0]), 1.0)
-    slope = (fit.star(places[:2] + step) - fit.star(places[:2] - step)) / (2 * step)
-    changes = np.zeros((4, model.size))
-    changes[:, model.heights] = model.star_columns(p, places)
-    heights = p[model.heights]
-    now = changes[:, model.heights] @ heights
-    for index in range(model.linear, model.places):
-        moved = p.copy()
-        moved[index] += 1e-3 if p[index] < 0.74 or index != model.linear + 2 else -1e-3
-        changes[:, index] = (model.star_columns(moved, places) @ heights - now) / (moved[index] - p[index])
+    around = fit.star(np.concatenate([places[:2] + step, places[:2] - step]))
+    slope = (around[:2] - around[2:]) / (2 * step)
+    changes = fit.derivatives(places)
+    changes[:, :2] = 0.0  # the background is no part of the star
     edge = -(changes[:2] - 0.5 * changes[2:]) / slope[:, None]
     gradient = edge[1] - edge[0]
-    return float(np.sqrt(max(gradient @ fit.covariance @ gradient, 0.0)))
+    return float(np.sqrt(max(gradient @ fit.covariance @ gradient, 0.0) * fit.excess))
 
 
 def direct_width(samples: Samples, sky: Doubles) -> float:

@@ -86,7 +86,9 @@ def test_the_image_of_a_star_is_no_spectrum(name):
 
 def test_two_exposures_of_one_star_hold_the_same_light():
     first, second = (reading(name).measurement for name, *_ in TRACES[2:4])
-    assert first.nsig / first.window_fraction == pytest.approx(second.nsig / second.window_fraction, rel=0.03)
+    assert first.nsig == pytest.approx(second.nsig, rel=0.03)
+    # The wings beyond the window are known to a few parts in a thousand only.
+    assert first.nsig / first.window_fraction == pytest.approx(second.nsig / second.window_fraction, rel=0.035)
 
 
 def test_three_exposures_repeat():
