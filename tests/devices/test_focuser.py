@@ -345,6 +345,25 @@ def test_after_a_restart_with_another_count_nothing_moves(server: FakeServer, op
     assert server.focuser.moves == []
 
 
+def test_a_controller_that_counts_anew_by_itself_is_not_moved_by_that_count(server: FakeServer, opened: Make) -> None:
+    focuser = opened()
+    focuser.move(5400)
+    server.focuser.origin = server.focuser.target = 0
+    for use in (focuser.position, lambda: focuser.move(5300)):
+        with pytest.raises(PositionNotReached, match=r"stood at 5400, and .* later it reports 0; its count may have"):
+            use()
+    assert server.focuser.moves == [5400]
+
+
+def test_a_motion_of_another_program_is_not_taken_for_a_lost_count(server: FakeServer, opened: Make) -> None:
+    focuser = opened()
+    focuser.move(5400)
+    server.focuser.move(5430)
+    time.sleep(0.1)
+    assert focuser.position() == 5430
+    assert focuser.move(5300) == 5300
+
+
 def test_a_lost_server_ends_a_move_in_time(server: FakeServer, opened: Make) -> None:
     focuser = opened()
     server.focuser.speed = 100
