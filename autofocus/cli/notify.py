@@ -21,7 +21,8 @@ class Notifier(Audience):
     """Runs the command with the sentence as its last argument.
 
     The sentence holds only our own words and numbers. The frame's name goes by the environment
-    (``AUTOFOCUS_FILE``), where no command line can read commands into it. `SettingsError` when there is no such command.
+    (``AUTOFOCUS_FILE``), where no command line can read commands into it.
+    `SettingsError` when there is no such command.
     """
 
     def __init__(self, command: str) -> None:
