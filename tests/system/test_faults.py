@@ -69,6 +69,8 @@ class Case:
 
 
 CASES = [
+    # first, for it waits longest
+    Case(("vanished",), DEVICE, SAID, "the Alpaca server runs"),
     # what a run survives: several at once
     Case(("stuck_once", "disconnected", "transposed"), FOCUSED, BEST, "rows and columns exchanged"),
     Case(("barely_short", "cloud"), FOCUSED, BEST, settings=("focuser.position_tolerance_steps=2",)),
@@ -90,7 +92,6 @@ CASES = [
     Case(("truncated",), FRAME, START, "damaged image"),
     Case(("star_leaves",), NO_FOCUS, START, settings=("search.max_exposures=12",)),
     Case(("control_characters",), DEVICE, SAID, "busy"),
-    Case(("vanished",), DEVICE, SAID, "the Alpaca server runs"),
 ]
 
 
