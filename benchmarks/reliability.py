@@ -36,9 +36,9 @@ from simulators.devices import SimulatedCamera, SimulatedFocuser
 from simulators.faults import Target, lay_faults
 from simulators.options import BenchOptions
 
-# What devices/ itself must notice (a count that was reset, a wrong IsMoving) is tried over HTTP by tests/system.
+# What devices/ itself must notice (a count that was reset, a motion without end) is tried over HTTP by tests/system.
 BENCH_FAULTS = (
-    "stuck", "stuck_once", "short", "slow", "runs_to_zero", "play_grows", "moved_by_others", "black", "black_once",
+    "stuck", "stuck_once", "short", "runs_to_zero", "play_grows", "moved_by_others", "black", "black_once",
     "saturated", "saturated_once", "cloud", "clouded_out", "star_leaves", "bad_seeing",
 )  # fmt: skip
 OUR_BUG = "our own bug"

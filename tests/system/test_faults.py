@@ -84,6 +84,7 @@ CASES = [
     # what ends it
     Case(("stuck",), DEVICE, SAID, "did not move"),
     Case(("never_at_rest",), DEVICE, START, "still says that it moves"),
+    Case(("slow",), DEVICE, SAID, "still says that it moves"),
     Case(("count_lost",), DEVICE, SAID, "count may have been reset"),
     Case(("always_moved_by_others",), DEVICE, SAID, "another program"),
     Case(("never_ready",), DEVICE, START, "no image ready"),
