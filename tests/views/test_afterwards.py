@@ -12,10 +12,11 @@ from PIL import Image
 
 from autofocus import wiring
 from autofocus.cli import main
-from autofocus.devices.clock import RealClock
+from autofocus.devices.clock import VirtualClock
 from autofocus.frames.saving import write_frame
 from autofocus.model import Frame
 from autofocus.scopefile import load
+from autofocus.session.engine import Ending
 from autofocus.settings import SessionSettings
 from autofocus.views.afterwards import leave_reports
 from tests.views.conftest import SERIES, picture
@@ -65,20 +66,17 @@ def test_a_report_that_cannot_be_written_is_a_sentence_and_the_other_is_written(
     assert len(leave_reports(tmp_path / "nowhere", SessionSettings())) == 1
 
 
-def test_a_run_leaves_its_report_and_one_that_cannot_still_focuses(tmp_path, monkeypatch):
-    sets = [
-        "simulator.seed=1", "simulator.speed=1000", "focuser.settle_s=1", "search.confirm=false",
-        "session.save_frames=false", "search.samples_each_side=2", f"session.directory={tmp_path.as_posix()}/sessions",
-        f"session.nina_report={tmp_path.as_posix()}/nina",
-    ]  # fmt: skip
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def test_a_run_leaves_its_report_and_one_that_cannot_stays_focused(session, tmp_path, monkeypatch):
+    result = json.loads((session / "result.json").read_text(encoding="utf-8"))
+    monkeypatch.setattr("autofocus.session.engine.run", lambda *_, **__: Ending(result, 0, session))
     monkeypatch.setattr("autofocus.views.nina.nina_report", lambda *_: 1 / 0)
-    ending = wiring.focus(load(None, sets), RealClock())
-    assert ending.result["outcome"] == "focused"
-    assert ending.exit_code == 0
-    assert "the N.I.N.A. report could not be written: ZeroDivisionError: division by zero" in ending.result["warnings"]
-    text = (ending.folder / "report.html").read_text(encoding="utf-8")
-    assert f"Best focus {ending.result['best']['position']:.0f}" in text
+    sets = ["camera.address=127.0.0.1:1", "focuser.address=127.0.0.1:1"]
+    ending = wiring.focus(load(None, [*sets, f"session.nina_report={tmp_path.as_posix()}/nina"]), VirtualClock())
+    assert (ending.result["outcome"], ending.exit_code) == ("focused", 0)
+    fault = "the N.I.N.A. report could not be written: ZeroDivisionError: division by zero"
+    assert ending.result["warnings"] == [*result["warnings"], fault]
+    assert "Best focus 9373" in (session / "report.html").read_text(encoding="utf-8")
+    assert wiring.focus(load(None, sets), VirtualClock()).result == result
 
 
 def test_report_makes_page_and_picture_again(autofocus, session, tmp_path):
