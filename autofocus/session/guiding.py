@@ -50,7 +50,8 @@ class Guiding:
         if self._guider is None:
             return
         try:
-            self._guider.open()
+            with self._ledger.timed("guiding_s"):
+                self._guider.open()
         except GuidingError as fault:
             if self._asked.on_failure == "stop":
                 raise
