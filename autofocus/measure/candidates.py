@@ -23,7 +23,7 @@ MOST_GAIN = 5.0  # e-/ADU
 CONTRAST = 0.02  # lamps and flats are uneven by as much, and more over a good part of the frame
 GAP_WIDTHS = 3.0
 EXPLAINED = 2.5
-LESS_SURE = 0.3
+LESS_SURE = 0.5
 WIDEST = 0.45
 WIDEST_AT_EDGE = 0.1
 
@@ -180,9 +180,15 @@ def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], h
     for hole in holes:
         place, reach = _place(hole), GAP_WIDTHS * hole.width_px
         between = place - reach < min(pair) < place < max(pair) < place + reach
-        if own < clear * height(hole) and not between:
+        if own < clear * height(hole) and not between and not any(_is_hole_of(hole, other) for other, _ in running):
             return True
     return False
+
+
+def _is_hole_of(hole: Trace, image: Trace) -> bool:
+    """Whether a dip is the hole of a doughnut: inside it, and about as deep as it is high. Dips of a flat are shallow."""
+    inside = abs(_place(hole) - _place(image)) < 0.5 * image.width_px
+    return inside and hole.width_px < 0.5 * image.width_px and height(hole) > 0.5 * height(image)
 
 
 def _place(trace: Trace) -> float:
