@@ -157,8 +157,11 @@ def _fit_cleaned(
             return None
         light = np.maximum(fit.star(samples.distance), 0.0)
         error = np.sqrt(cleaned.pixel_variance(light) / samples.count)
-        bad = bad_rows(samples, fit, error)
+        inside = fit.radius + 1.5 * fit.blur_width
+        bad = bad_rows(samples, fit, error) & (np.abs(samples.distance - fit.center) > inside)
         place = unexplained_star(samples.only(~bad), fit, error[~bad])
+        if place is not None and fit.radius > 0.0 and abs(place - fit.center) < inside:
+            place = None  # what a disc leaves within itself is its own
         if place is None and not bad.any():
             break
         samples = samples.only(~bad)
