@@ -186,7 +186,7 @@ def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], h
 
 
 def _is_hole_of(hole: Trace, image: Trace) -> bool:
-    """Whether a dip is the hole of a doughnut: inside it, and about as deep as it is high. Dips of a flat are shallow."""
+    """Whether a dip is the hole of a doughnut: inside it, and about as deep as it is high. A flat has shallow ones."""
     inside = abs(_place(hole) - _place(image)) < 0.5 * image.width_px
     return inside and hole.width_px < 0.5 * image.width_px and height(hole) > 0.5 * height(image)
 
