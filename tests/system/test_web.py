@@ -138,7 +138,7 @@ SEEN = """() => ({
 def watched(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     home = tmp_path_factory.mktemp("watched")
     seen = Watched()
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    page = browser.new_context(viewport={"width": 1920, "height": 1080}).new_page()
     page.set_default_timeout(LONGEST_MS)
     listen(page, seen)
     with bench.simulate(home, 1, SMALL, ["--speed", "12"]) as address:

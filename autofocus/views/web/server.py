@@ -136,8 +136,8 @@ class PageServer:
         if before is None or before.points is not now.points or before.curves is not now.curves:
             made.append(("curves", self._board.curves_object(now)))
         new = before is None or before.latest_frame != now.latest_frame or before.session != now.session
-        if new and now.latest_frame is not None:
-            made.append(("frame", self._board.frame_object(view, now.latest_frame)))
+        if new:
+            made.append(("frame", now.latest_frame and self._board.frame_object(view, now.latest_frame)))
         return made
 
     async def _frame(self, request: Request) -> Response:

@@ -7,8 +7,9 @@ let chosen = () => {};
 function draw() {
   if (waiting === null || window.Plotly === undefined) return;
   const { figure } = waiting;
-  waiting = null;
   const element = place();
+  element.hidden = Object.keys(waiting.names).length === 0; // axes without points say nothing
+  waiting = null;
   window.Plotly.react(element, figure.data, { ...figure.layout, autosize: true }, { ...figure.config, displayModeBar: false });
   if (!element.dataset.listening) {
     element.dataset.listening = "yes";

@@ -24,7 +24,12 @@ addEventListener("resize", () => { if (profile !== null) showProfile(profile); }
 export function showFrame(told) {
   const picture = by("picture");
   picture.hidden = !told?.image;
-  if (!told) return;
+  if (!told) {
+    by("frame-title").textContent = "no frame yet";
+    by("profile").replaceChildren();
+    profile = null;
+    return;
+  }
   by("frame-title").textContent = told.title;
   by("frame-image").dataset.name = told.name;
   if (told.image) {

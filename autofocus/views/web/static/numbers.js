@@ -50,7 +50,7 @@ export function showState(told) {
   by("warning-box").hidden = told.warnings.length === 0;
   offers(told);
   const expected = told.exposures_expected;
-  by("progress").hidden = told.ended || !told.exposures;
+  by("progress").hidden = told.ended || !told.exposures || told.phase === "watch";
   by("progress").value = expected ? Math.min(told.exposures / expected, 1) : 0;
   document.title = told.ended ? `${told.phase} – autofocus` : `${told.phase || "autofocus"} ${number(told.position, 0)}`;
   tick();
@@ -60,10 +60,11 @@ function facts(told) {
   const said = [];
   if (told.exposures) {
     const of = told.ended || !told.exposures_expected ? "" : ` of about ${Math.max(told.exposures_expected, told.exposures)}`;
-    said.push(told.ended ? `${told.exposures} exposures` : `exposure ${told.exposures}${of}`);
+    const counted = told.phase === "watch" ? "frames" : "exposures";
+    said.push(told.ended || told.phase === "watch" ? `${told.exposures} ${counted}` : `exposure ${told.exposures}${of}`);
   }
   if (told.best) {
-    said.push(`best so far ${told.best.position.toFixed(0)} ± ${told.best.uncertainty === null ? "?" : told.best.uncertainty.toFixed(1)} (${told.objective})`);
+    said.push(`${told.ended ? "best" : "best so far"} ${told.best.position.toFixed(0)} ± ${told.best.uncertainty === null ? "?" : told.best.uncertainty.toFixed(1)} (${told.objective})`);
   }
   if (told.fwhm_err_px !== null) said.push(`FWHM ± ${told.fwhm_err_px.toFixed(2)} px`);
   if (told.nsig_err !== null) said.push(`NSIG ± ${told.nsig_err.toFixed(1)} ADU/s`);
