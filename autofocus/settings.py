@@ -182,7 +182,7 @@ class SearchSettings(Section):
     spacing_steps: Annotated[int, Field(ge=1)] | Literal["auto"] = 15
     """steps between samples of the sweep; auto: from the first frames"""
     samples_each_side: Annotated[int, Field(ge=2, le=50)] = 4
-    """samples on each side of the estimate"""
+    """how far the sweep reaches to each side of the estimate, in spacings; fewer frames are taken there at first"""
     exposures_per_sample: Annotated[int, Field(ge=1, le=20)] = 1
     """frames at each position"""
     tolerance_steps: Positive = 3.0

@@ -173,7 +173,7 @@ class BenchObserver:
 
 
 def _options(scenario: Scenario, settings: SearchSettings) -> BenchOptions:
-    small = {} if scenario.full_frames else {"sensor_px": (200, 260)}
+    small = {} if scenario.full_frames else {"sensor_px": (320, 260)}
     return BenchOptions(
         start_offset_steps=scenario.offset_steps,
         start_objective=settings.objective,

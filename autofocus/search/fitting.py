@@ -50,8 +50,8 @@ def _split(log: ObservingLog, center: float, half_span: float) -> tuple[list[int
     near: list[int] = []
     far: list[int] = []
     for i in log.indices():
-        position = log.measurements[i].position
-        is_far = position is not None and abs(position - center) > FAR_OUT * half_span
+        position, phase = log.measurements[i].position, log.measurements[i].phase
+        is_far = phase == "locate" and position is not None and abs(position - center) > FAR_OUT * half_span
         (far if is_far else near).append(i)
     places = {log.measurements[i].position for i in near if has_trace(log.measurements[i])}
     return (near, far) if len(places) >= LEAST_PLACES else (sorted(near + far), [])

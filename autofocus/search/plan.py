@@ -238,7 +238,9 @@ def _recentred(log: ObservingLog, curves: FocusCurves, estimate: Estimate) -> Es
 
 def _widening(log: ObservingLog, curves: FocusCurves, estimate: Estimate, verdict: gates.Verdict) -> tuple[int, ...]:
     """Where to go on on the open sides."""
-    positions = used_positions(log, curves) or [estimate.center]
+    # Also the places whose frames the fit left out: asked again, they would be left out again.
+    swept = [m.position for m in log.frames() if m.phase == "sweep" and m.position is not None]
+    positions = used_positions(log, curves) + swept or [estimate.center]
     spacing = estimate.half_span / LEAST_EACH_SIDE
     sides = (
         beyond(positions, estimate.center, estimate.half_span, spacing, side, log.task.room)
