@@ -66,7 +66,10 @@ def light_of(measurement: Measurement) -> tuple[float, float]:
         fraction = 1.0
     if fraction < LEAST_WINDOW_FRACTION:
         return math.nan, math.nan
-    return measurement.nsig / fraction, measurement.nsig_err / fraction
+    light = measurement.nsig / fraction
+    share_err = measurement.window_fraction_err
+    lost = light * share_err / fraction if math.isfinite(share_err) else 0.0  # what the wings outside may hold
+    return light, math.hypot(measurement.nsig_err / fraction, lost)
 
 
 def sort_out(measurements: Sequence[Measurement]) -> tuple[list[int], dict[int, str]]:

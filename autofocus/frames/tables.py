@@ -17,7 +17,8 @@ from autofocus.model import NAN, Flag, Measurement, Phase
 LARGEST_TABLE = 64 * 1024**2
 ALIASES = {"fwhm": "fwhm_px", "fwhm_err": "fwhm_err_px"}
 NUMBERS = (
-    "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction", "snr", "center_px",
+    "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction", "window_fraction_err",
+    "snr", "center_px",
     "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "background_noise_adu", "columns_used",
     "gain_e_per_adu", "elapsed_s", "cost_s", "temperature_c",
 )  # fmt: skip

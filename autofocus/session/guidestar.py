@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autofocus.curve.significance import chance_of_noise
 from autofocus.model import CurveFit, Flag, FocusCurves, Measurement
 
 SHARP_PX = 7.0  # HFD up to which all of a guide star's light is in PHD2's aperture
@@ -75,7 +76,6 @@ class GuideFocus:
 def guide_focus(measurements: Sequence[Measurement], curves: FocusCurves) -> GuideFocus | None:
     """Fit the guide star's HFD as a focus curve of its own; None where it shows no focus within the positions."""
     from autofocus.curve.fit import fit_focus
-    from autofocus.session.series import chance_of_noise
 
     seen = [_as_width(one) for one in measurements if one.guide_hfd_px > 0 and one.position is not None]
     if len({one.position for one in seen}) < FEWEST_POSITIONS:

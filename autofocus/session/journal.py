@@ -26,7 +26,8 @@ WriteFrame = Callable[[Frame, Mapping[str, Any], Path], object]
 
 EVENTS, RESULT, POINTS, FRAMES, PREVIEWS = "events.jsonl", "result.json", "points.csv", "frames", "previews"
 POINT_FIELDS = (
-    "file", "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction", "snr",
+    "file", "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction",
+    "window_fraction_err", "snr",
     "exposure_s", "background_adu", "peak_adu", "saturated_px", "temperature_c", "flags", "phase", "used", "why",
     "started_utc",
 )  # fmt: skip

@@ -15,7 +15,8 @@ from autofocus.session.guidestar import guide_object
 SCHEMA = 1
 TIMES = ("total_s", "exposing_s", "moving_s", "settling_s", "guiding_s", "fetching_s", "measuring_s")
 FRAME_FIELDS = (
-    "file", "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction", "snr",
+    "file", "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction",
+    "window_fraction_err", "snr",
     "center_px", "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "dispersion_axis",
     "flags", "started_utc",
 )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autofocus.model import CurveFit, Flag, FocusCurves, FocusResult, Measurement
+from autofocus.curve.significance import chance_of_noise
+from autofocus.model import Flag, FocusCurves, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM, deciding, diagnosis, disagreement, shown_error
 from autofocus.settings import SearchSettings
 
@@ -95,17 +96,6 @@ def _fault(taken: Sequence[Measurement], curves: FocusCurves, tolerance: float) 
     if chance > LARGEST_CHANCE and max(verdict.contrast) < CLEAR_CONTRAST:
         return "poor_fit", "The numbers scatter about their mean as much as about a focus curve."
     return "", ""
-
-
-def chance_of_noise(curve: CurveFit) -> float:
-    """How often values that do not depend on position would fit a curve so well.
-
-    The F-test of three parameters against one: the chance of F with 2 and n - 3 degrees of freedom is
-    (1 - R²)^((n - 3) / 2). 1 where R² or the degrees of freedom say nothing.
-    """
-    if curve.r_squared is None or curve.points <= 3:
-        return 1.0
-    return float(min(1.0, max(0.0, 1.0 - curve.r_squared) ** ((curve.points - 3) / 2)))
 
 
 def read_session(folder: Path) -> list[Measurement]:

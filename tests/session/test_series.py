@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autofocus.curve.significance import chance_of_noise
 from autofocus.model import CurveFit, Flag, Measurement
 from autofocus.session.records import result_object
-from autofocus.session.series import analyze, chance_of_noise
+from autofocus.session.series import analyze
 from autofocus.settings import SearchSettings
 
 STAREX = [
