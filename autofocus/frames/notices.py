@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -60,6 +61,8 @@ class Notices:
     def _start(self) -> None:
         from watchdog.observers import Observer
 
+        # watchdog 7 sees a folder made inside a new folder twice, warns of it in its own thread, and goes on.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         observer = Observer()
         try:
             observer.schedule(cast("Any", self), str(self._folder), recursive=self._recursive)
