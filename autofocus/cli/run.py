@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,10 +18,13 @@ from autofocus.views.lines import printable
 
 if TYPE_CHECKING:
     from autofocus.devices.clock import RealClock
+    from autofocus.ports import FrameStore
     from autofocus.session.events import Event
     from autofocus.session.stream import Listener
     from autofocus.settings import Settings
     from autofocus.views.web.board import Board
+
+    Attach = Callable[[FrameStore], None]
 
 
 def run(
@@ -40,11 +44,17 @@ def run(
     clock = RealClock()
     with ExitStack() as open_, stopping(clock.stop):
         board = _page(settings, clock, open_, events=events) if web or settings.web.enabled else None
-        listeners: list[Listener] = [open_.enter_context(_shown(clock, events=events))]
+        shown, attach = open_.enter_context(_shown(clock, events=events))
+        listeners, attachments = [shown], [attach]
         if board is not None:
             listeners.append(board)
+            attachments.append(board.attach)
         ending = wiring.focus(
-            settings, clock, listeners=listeners, on_journal=None if board is None else board.attach, recover=recover
+            settings,
+            clock,
+            listeners=listeners,
+            on_journal=partial(_attach, attachments),
+            recover=recover,
         )
     if as_json:
         print_json(ending.result)
@@ -65,14 +75,23 @@ def _page(settings: Settings, clock: RealClock, open_: ExitStack, *, events: boo
     return board
 
 
+def _attach(attachments: Sequence[Attach], store: FrameStore) -> None:
+    for attach in attachments:
+        attach(store)
+
+
+def _needs_no_frames(_store: FrameStore) -> None:
+    """Lines show no pictures."""
+
+
 @contextmanager
-def _shown(clock: RealClock, *, events: bool) -> Iterator[Listener]:
+def _shown(clock: RealClock, *, events: bool) -> Iterator[tuple[Listener, Attach]]:
     """How progress is shown on stderr: as JSON, live with keys in a terminal, else as plain lines."""
     if events:
-        yield _machine
+        yield _machine, _needs_no_frames
         return
     if not sys.stderr.isatty():
-        yield _plain
+        yield _plain, _needs_no_frames
         return
     from rich.console import Console
 
@@ -81,7 +100,7 @@ def _shown(clock: RealClock, *, events: bool) -> Iterator[Listener]:
 
     view = TerminalView(Console(stderr=True), clock, clock.stop)
     with keys(view.press) if sys.stdin.isatty() else nullcontext(), view:
-        yield view
+        yield view, view.attach
 
 
 def _plain(event: Event) -> None:

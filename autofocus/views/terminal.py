@@ -13,17 +13,20 @@ from rich.table import Table
 from rich.text import Text
 
 from autofocus.model import CurveFit, Measurement, Metric
-from autofocus.ports import Clock
-from autofocus.session.events import Event
+from autofocus.ports import Clock, FrameStore
+from autofocus.session.events import Event, SampleMeasured
 from autofocus.session.state import PHASES, Point, SessionState, apply
 from autofocus.views import curveplot
 from autofocus.views.lines import printable
+from autofocus.views.termstrip import STRIP_ROWS, terminal_strip
 
 CTRL_C = "\x03"  # a Windows console hands it on as a key
 HELP = "q  end the run and bring the focuser back (twice: at once)    ?  hide this"
 HINT = "q ends the run, ? for help"
 PLOT_ROWS = 7
 NARROW = 76  # columns; below this the second curve stands under the first
+STRIP_WIDTH = 122  # characters: as wide as both curves
+FEWEST_POINTS = 3
 OTHER_ROWS = 9  # header, sentence, axes, table head, warning, keys
 
 
@@ -43,6 +46,8 @@ class TerminalView:
         self._heard_at = clock.monotonic()
         self._help = False
         self._stops = 0
+        self._store: FrameStore | None = None
+        self._strip = Text()
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, redirect_stdout=False)
 
     def __enter__(self) -> Self:
@@ -52,8 +57,15 @@ class TerminalView:
     def __exit__(self, *_fault: object) -> None:
         self._live.stop()
 
+    def attach(self, store: FrameStore) -> None:
+        """Draw the trace of each measured frame from this store."""
+        self._store = store
+
     def __call__(self, event: Event) -> None:
         """Hear an event; it is drawn at the next refresh."""
+        if isinstance(event, SampleMeasured) and self._store is not None and self._shows_greys():
+            width = min(self._console.size.width - 2, STRIP_WIDTH)
+            self._strip = terminal_strip(event.measurement, self._store.get(event.name), width)
         with self._lock:
             self._state = apply(self._state, event)
             self._heard_at = self._clock.monotonic()
@@ -66,6 +78,9 @@ class TerminalView:
         elif key == "?":
             self._help = not self._help
 
+    def _shows_greys(self) -> bool:
+        return self._console.color_system in ("truecolor", "256") and "utf" in self._console.encoding.lower()
+
     def _render(self) -> RenderableType:
         with self._lock:
             state = self._state
@@ -74,11 +89,14 @@ class TerminalView:
         signs = curveplot.UNICODE if "utf" in self._console.encoding.lower() else curveplot.ASCII
         side_by_side = size.width >= NARROW
         rows_left = size.height - OTHER_ROWS - PLOT_ROWS * (1 if side_by_side else 2)
+        strip = [self._strip] if self._strip and rows_left >= STRIP_ROWS + FEWEST_POINTS else []
+        rows_left -= STRIP_ROWS * len(strip)
         return Group(
             headline(state, since_s),
             doing(state, since_s, self._stops),
             curves(state, size.width, signs, side_by_side=side_by_side),
-            points_table(state, max(rows_left, 3)),
+            *strip,
+            points_table(state, max(rows_left, FEWEST_POINTS)),
             *(Text(f"! {printable(warning)}", style="yellow") for warning in state.warnings[-1:]),
             Text("" if state.ended else HELP if self._help else HINT, style="dim"),
         )
