@@ -49,12 +49,23 @@ class Preflight:
             free = self._trying("focuser is free", "wait for the other run or end it")
             with free, lock.hold(opening.focuser_key(reached.focuser)):
                 self._found("focuser is free", "pass", "no other run on this machine holds it")
+                self._look_for_killed_run(opening.focuser_key(reached.focuser))
                 self._look_at_devices(reached, camera, focuser)
             self._look_at_guider(reached)
         self._look_at_disk(camera.facts)
         return self.findings
 
+    def _look_for_killed_run(self, key: str) -> None:
+        from autofocus.session import history
+
+        left = history.unfinished(Path(self.settings.session.directory), key)
+        if left is not None:
+            said = f"session {left.folder.name} was killed and has not brought the focuser back"
+            self._found("last run", "warn", said, "autofocus run --recover first returns it to where that run began")
+
     def _look_at_devices(self, settings: Settings, camera: Camera, focuser: Focuser) -> None:
+        from autofocus.session import opening
+
         mend = "start its Alpaca server, and check address, device number and firewall"
         camera_opened = False
         with self._trying(f"camera at {_shown(settings.camera.address)}", mend):
@@ -62,6 +73,8 @@ class Preflight:
                 camera.open()
                 camera_opened = True
                 self._found("camera", "pass", _camera_words(camera.facts))
+                with self._trying("columns", "set measure.columns in scope.yaml"):
+                    opening.demand_columns(settings, camera.facts)
                 if self.expose:
                     self._test_exposure(settings, camera)
             finally:

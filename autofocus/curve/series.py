@@ -81,7 +81,7 @@ def sort_out(measurements: Sequence[Measurement]) -> tuple[list[int], dict[int, 
         if one.position is None or not math.isfinite(one.position):
             left_out[index] = "its position is unknown"
         elif Flag.NO_TRACE in one.flags:
-            left_out[index] = "no trace of a spectrum"
+            left_out[index] = f"no trace of a spectrum: {one.verdict}" if one.verdict else "no trace of a spectrum"
         elif not (one.fwhm_px > 0 or light > 0):
             left_out[index] = "neither width nor signal could be measured"
         else:

@@ -62,6 +62,8 @@ def read_frame(path: Path, *, name_position: float | None = None, names_known: b
         512 MiB; the message says which, and the mend.
     """
     try:
+        if path.is_dir():
+            raise FrameError(f"{path.name}: is a folder; autofocus analyze {path.name} takes all frames in it")
         if not path.is_file():
             raise FrameError(f"{path.name}: there is no such file")
         with _opened(path) as stream:

@@ -151,6 +151,7 @@ class _Run:
             stands_at = opening.open_devices(self._rig, self._opened, self._guiding.open)
             self._motion.locate()
             self._start = self._settle_the_past(stands_at, recover=recover)
+            opening.demand_columns(self._settings, self._rig.camera.facts)
             task = opening.focus_task(self._settings, self._rig, self._start)
             return task
         finally:
@@ -172,8 +173,8 @@ class _Run:
         target = left.return_target(stands_at)
         if not recover:
             self._stream.warn(
-                f"session {left.folder.name} was killed; the focuser had begun at {target} and stands at {stands_at}: "
-                "autofocus run --recover first brings it back there"
+                f"session {left.folder.name} was killed; the focuser had begun at {target} and stood at {stands_at} "
+                "when this run began (autofocus run --recover would have brought it back first)"
             )
             return stands_at
         told = PhaseChanged(

@@ -61,6 +61,21 @@ def focus_task(settings: Settings, rig: Rig, start_position: int) -> FocusTask:
     )
 
 
+def demand_columns(settings: Settings, facts: CameraFacts) -> None:
+    """Refuse columns that lie beyond every frame the camera can take: no focus would ever be found in them."""
+    asked = settings.measure.columns
+    if asked is None or not facts.width_px or not facts.height_px:
+        return
+    roi, binning = settings.camera.roi, settings.camera.binning
+    size = roi[2:] if isinstance(roi, tuple) else (facts.width_px // binning, facts.height_px // binning)
+    along = {"x": size[0], "y": size[1], "auto": max(size)}[settings.measure.dispersion_axis]
+    if asked[1] > along:
+        raise SettingsError(
+            f"measure.columns: {asked[0]}:{asked[1]} reaches beyond the frame, which has {along} pixels along the "
+            f"dispersion; set it within 0:{along}, or to null for the central 10 %."
+        )
+
+
 def exposure_range(settings: Settings, facts: CameraFacts) -> tuple[float, float] | None:
     """The exposures that the search may choose: what the settings allow and the camera can; None where it is fixed."""
     wanted = settings.camera.auto_exposure

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from autofocus.model import BestFocus, FocusCurves, Measurement, Metric, Objective
+from autofocus.model import BestFocus, Flag, FocusCurves, Measurement, Metric, Objective
 from autofocus.session.advice import NextFrame, advise, optima, usual_spacing
 from autofocus.session.rough import rough_optimum
 from autofocus.session.trend import downhill, guessed, narrowest_at_an_end, tells, trend
@@ -96,6 +96,8 @@ class Companion:
         """
         setup = setup or Setup(exposure_s=measurement.exposure_s)
         began = self._break_before(measurement, setup, received_s)
+        if began and Flag.NO_TRACE in measurement.flags:
+            return ""  # a lamp, a flat or a bias between two frames of the star ends no series
         if began:
             self.new_series()
         self.series.append(measurement)

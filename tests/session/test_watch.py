@@ -195,6 +195,17 @@ def test_a_new_star_exposure_or_gain_begins_a_new_series(setup: Setup, why: str)
     assert len(companion.series) == (1 if why else 4)
 
 
+def test_a_lamp_between_two_frames_of_the_star_ends_no_series() -> None:
+    companion = Companion()
+    star = Setup("HD097633", 10.0, 100)
+    for at in (9340.0, 9370.0, 9400.0):
+        companion.feed(measured(at, 5.0, 400.0), star)
+    lamp = replace(measured(9400.0, math.nan, math.nan), flags=(Flag.NO_TRACE,), exposure_s=1.0)
+    assert companion.feed(lamp, Setup("Neon", 1.0, 100)).began == ""
+    assert companion.feed(measured(9430.0, 5.0, 400.0), star).began == ""
+    assert [one.position for one in companion.series] == [9340.0, 9370.0, 9400.0, 9430.0]
+
+
 def test_a_gap_begins_a_new_series() -> None:
     companion = Companion()
     companion.feed(measured(1, 5, 1, started_utc="2026-11-22T21:00:00", exposure_s=600.0))
