@@ -1,6 +1,6 @@
 """A folder that is watched: each new frame once, when it is whole, in order of time.
 
-Two ways of noticing: the system's own notices (watchdog), or looking every quarter of a second, since network
+Two ways of noticing: the system's own notices (watchdog), or looking five times a second, since network
 drives send no notices. Both only say where to look; what is whole is decided in `pending`, the same for both.
 A look that finds the folders unchanged costs one call each, so that a hundred thousand old files cost nothing.
 """
@@ -19,7 +19,7 @@ from autofocus.frames.naming import is_frame_name
 from autofocus.frames.notices import Notices
 from autofocus.frames.pending import STEADY_S, Arrival, Pending, Signature, fingerprint, in_order, signature
 
-LOOK_S = 0.25
+LOOK_S = 0.2
 TICK_S = 0.05
 LEAST_REST_S = 1.0
 SLOW_SWEEP_S = 0.1
@@ -32,7 +32,7 @@ class FolderWatch:
     Iterate over `arrivals`. ``existing`` first delivers what is there; ``once`` delivers only that and ends;
     ``since_s`` (seconds since 1970) and ``pattern`` (of names, as in a shell) leave others out; files changed after
     ``began_s`` are new although the first look finds them there (a command takes a second to start); ``stop``
-    ends the iteration within a quarter of a second. Links to folders are not followed.
+    ends the iteration within a fifth of a second. Links to folders are not followed.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ class Notices:
             observer.start()
         except (OSError, RuntimeError) as cause:
             self.native = False
-            self.trouble = f"the system gives no notices here ({cause}); looking four times a second instead"
+            self.trouble = f"the system gives no notices here ({cause}); looking five times a second instead"
             return
         self._observer = observer
 
