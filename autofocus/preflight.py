@@ -104,7 +104,7 @@ class Preflight:
         )
 
     def _test_exposure(self, settings: Settings, camera: Camera) -> None:
-        from autofocus.measure.spectrum import measure_spectrum
+        from autofocus.measure.spectrum.reduction import measure_spectrum
         from autofocus.model import Flag
         from autofocus.views.lines import frame_line
 

@@ -41,7 +41,7 @@ def focus(
 ) -> Ending:
     """One run with the devices that the settings name."""
     from autofocus.frames.saving import write_frame
-    from autofocus.measure.spectrum import measure_spectrum
+    from autofocus.measure.spectrum.reduction import measure_spectrum
     from autofocus.search.plan import focus as begin
     from autofocus.session import engine
     from autofocus.session.rig import Rig

@@ -17,8 +17,8 @@ from astropy.io import fits
 from scipy.optimize import curve_fit
 
 from autofocus.frames.fits import read_frame
-from autofocus.measure.spectrum import measure_spectrum
-from autofocus.measure.verdict import find_trace
+from autofocus.measure.spectrum.reduction import measure_spectrum
+from autofocus.measure.spectrum.verdict import find_trace
 from autofocus.settings import MeasureSettings
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum import measure_spectrum
+from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag, Frame
 from autofocus.settings import MeasureSettings
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autofocus.devices.clock import VirtualClock
-from autofocus.measure.spectrum import measure_spectrum
+from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag, FocusResult, Measurement, Objective, Sample, Sweep
 from autofocus.search.approach import Direction, waypoints
 from autofocus.search.task import FocusTask, Search

@@ -23,7 +23,7 @@ from typing import Any
 from autofocus.devices.clock import VirtualClock
 from autofocus.errors import DeviceTimeout, DeviceUnreachable, FrameError
 from autofocus.frames.saving import write_frame
-from autofocus.measure.spectrum import measure_spectrum
+from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.search.plan import focus
 from autofocus.session import engine
 from autofocus.session.engine import Ending

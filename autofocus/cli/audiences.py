@@ -6,11 +6,11 @@ import sys
 import threading
 
 from autofocus.cli.command import print_json, print_line, say
+from autofocus.companion.degradation import Change
+from autofocus.companion.following import Audience
+from autofocus.companion.watch import Counsel
 from autofocus.model import Measurement
 from autofocus.session.advice import DISAGREE
-from autofocus.session.degradation import Change
-from autofocus.session.following import Audience
-from autofocus.session.watch import Counsel
 from autofocus.views.lines import frame_line, printable, unreadable_line
 
 BELL = "\a"

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 
+from autofocus.companion.degradation import Change
+from autofocus.companion.following import Audience
 from autofocus.errors import SettingsError
 from autofocus.model import Measurement
-from autofocus.session.degradation import Change
-from autofocus.session.following import Audience
 
 LIMIT_S = 60.0
 

@@ -24,9 +24,9 @@ from autofocus.settings import Settings
 
 if TYPE_CHECKING:
     from autofocus.cli.audiences import Alarm
+    from autofocus.companion.following import Audience, Following
     from autofocus.frames.directory import FolderWatch
     from autofocus.frames.measuring import FileMeasurer
-    from autofocus.session.following import Audience, Following
     from autofocus.views.web.following import PageAudience
 
 LOST_FOCUS = NoFocusFound.exit_code
@@ -145,10 +145,10 @@ def _follow(
     web: bool,
 ) -> None:
     """Measure and show what arrives until the watch is stopped."""
+    from autofocus.companion.degradation import Steadiness
+    from autofocus.companion.following import Following
+    from autofocus.companion.watch import Companion
     from autofocus.frames.measuring import MeasuredFile, measure_arrivals
-    from autofocus.session.degradation import Steadiness
-    from autofocus.session.following import Following
-    from autofocus.session.watch import Companion
 
     sys.setswitchinterval(SWITCH_S)  # a frame that comes while a fit is at work must not queue behind it
     companion = Companion(settings.search.objective, settings.search.tolerance_steps)

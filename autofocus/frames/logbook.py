@@ -7,9 +7,9 @@ import io
 from pathlib import Path
 from typing import Any
 
+from autofocus.companion.following import Audience
 from autofocus.errors import SettingsError
 from autofocus.model import Measurement
-from autofocus.session.following import Audience
 from autofocus.session.records import frame_object
 
 FIELDS = (

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autofocus.companion.watch import Setup
 from autofocus.errors import FrameError
 from autofocus.frames.fits import read_frame
 from autofocus.frames.header import as_number
 from autofocus.frames.naming import NamedPositions, is_frame_name, split_name
 from autofocus.frames.pending import Arrival
 from autofocus.model import Frame, Measurement
-from autofocus.session.watch import Setup
 from autofocus.settings import MeasureSettings
 
 if TYPE_CHECKING:
-    from autofocus.measure.spectrum import Reading
+    from autofocus.measure.reading import Reading
 
 Measure = Callable[[Frame, MeasureSettings], "Reading"]
 TEMPERATURE_KEYS = ("FOCTEMP", "FOCUSTEM")
@@ -92,7 +92,7 @@ class FileMeasurer:
 
     def widened(self, fwhm_px: float) -> FileMeasurer | None:
         """For ``half_window_px: auto``: a measurer with the one window of a series whose widest frame has this FWHM."""
-        from autofocus.measure.signal import auto_half_window
+        from autofocus.measure.spectrum.signal import auto_half_window
 
         if self.settings.half_window_px != "auto":
             return None
@@ -101,7 +101,7 @@ class FileMeasurer:
 
     def _measured(self, frame: Frame) -> Reading:
         if self._measure is None:
-            from autofocus.measure.spectrum import measure_spectrum
+            from autofocus.measure.spectrum.reduction import measure_spectrum
 
             self._measure = measure_spectrum
         try:
@@ -129,7 +129,7 @@ class FileMeasurer:
 
 def _load() -> None:
     import autofocus.curve.fit
-    import autofocus.measure.spectrum  # noqa: F401
+    import autofocus.measure.spectrum.reduction  # noqa: F401
 
 
 def measure_arrivals(

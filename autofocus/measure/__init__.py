@@ -1,1 +1,1 @@
-"""Pixels to numbers: trace, background, profile, width, signal."""
+"""Pixels to numbers: `spectrum` for the star's spectrum behind a slit; every mode gives a `reading`."""

@@ -21,7 +21,7 @@ from autofocus.session.stream import Stream
 from autofocus.settings import MeasureSettings, Settings
 
 if TYPE_CHECKING:
-    from autofocus.measure.spectrum import Reading
+    from autofocus.measure.reading import Reading
 
 Measure = Callable[[Frame, MeasureSettings], "Reading"]
 
@@ -101,7 +101,7 @@ class Darkroom:
         reading = self._measure(frame, self._measuring)
         if self._settings.measure.half_window_px != "auto" or not reading.measurement.fwhm_px > 0.0:
             return reading
-        from autofocus.measure.signal import auto_half_window  # numpy, which --help does without
+        from autofocus.measure.spectrum.signal import auto_half_window  # numpy, which --help does without
 
         needed = auto_half_window(reading.measurement.fwhm_px)
         window = self._measuring.half_window_px

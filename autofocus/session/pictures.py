@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from autofocus.measure.spectrum import Reading
+    from autofocus.measure.reading import Reading
 
 THUMBNAIL_PX = 640  # longer side of a thumbnail
 TRACE_POINTS = 64

@@ -13,11 +13,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from autofocus.companion.degradation import Change
+from autofocus.companion.following import Audience
+from autofocus.companion.watch import Counsel
 from autofocus.model import FocusCurves, Measurement, Metric
-from autofocus.session.degradation import Change
-from autofocus.session.following import Audience
 from autofocus.session.state import Point, SessionState
-from autofocus.session.watch import Counsel
 from autofocus.views import curveplot
 from autofocus.views.lines import frame_line, printable, unreadable_line
 from autofocus.views.terminal import CTRL_C, NARROW, PLOT_ROWS, curves, value_of

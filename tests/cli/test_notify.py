@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from autofocus.cli.notify import Notifier
+from autofocus.companion.degradation import Change
 from autofocus.errors import SettingsError
 from autofocus.model import Measurement
-from autofocus.session.degradation import Change
 
 LOST = Change("degraded", "refocus now: FWHM 5.00 -> 7.00, +40 %; 2 degrees colder")
 

@@ -13,7 +13,7 @@ from autofocus.errors import FrameError, JournalError, SettingsError
 from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile, measure_arrivals
 from autofocus.frames.pending import Arrival
 from autofocus.frames.recorded import gather_series
-from autofocus.measure.spectrum import Reading
+from autofocus.measure.reading import Reading
 from autofocus.model import Frame, Measurement
 from autofocus.session.events import SampleMeasured, to_line
 from autofocus.settings import MeasureSettings

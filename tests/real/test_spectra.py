@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from autofocus.frames.fits import read_frame
-from autofocus.measure.spectrum import Reading, measure_spectrum
+from autofocus.measure.reading import Reading
+from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag
 from autofocus.settings import MeasureSettings
 

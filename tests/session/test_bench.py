@@ -10,7 +10,7 @@ import pytest
 from autofocus.devices.clock import VirtualClock
 from autofocus.frames.fits import read_frame
 from autofocus.frames.saving import write_frame
-from autofocus.measure.spectrum import measure_spectrum
+from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Measurement
 from autofocus.search import plan
 from autofocus.session import engine, replay

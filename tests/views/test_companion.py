@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from autofocus.companion.degradation import Change
+from autofocus.companion.watch import Counsel
 from autofocus.model import BestFocus, CurveFit, FocusCurves, Measurement
-from autofocus.session.degradation import Change
-from autofocus.session.watch import Counsel
 from autofocus.views.companion import CompanionView, headline, strip
 from autofocus.views.curveplot import ASCII
 

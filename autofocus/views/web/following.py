@@ -8,19 +8,19 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from autofocus.companion.degradation import Change
+from autofocus.companion.following import Audience
+from autofocus.companion.watch import Counsel
 from autofocus.model import Frame, Measurement
 from autofocus.ports import FramePicture
-from autofocus.session.degradation import Change
-from autofocus.session.following import Audience
 from autofocus.session.pictures import picture_of
 from autofocus.session.state import TAIL, Point, SessionState
-from autofocus.session.watch import Counsel
 from autofocus.settings import MeasureSettings
 from autofocus.views.lines import frame_line, unreadable_line
 from autofocus.views.web.board import Board
 
 if TYPE_CHECKING:
-    from autofocus.measure.spectrum import Reading
+    from autofocus.measure.reading import Reading
 
 HELD = 4  # pictures kept with their whole frames
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.background import away_from_trace, column_level
-from autofocus.measure.sampling import ABSURD, along
-from autofocus.measure.trace import Trace
+from autofocus.measure.spectrum.background import away_from_trace, column_level
+from autofocus.measure.spectrum.sampling import ABSURD, along
+from autofocus.measure.spectrum.trace import Trace
 from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]

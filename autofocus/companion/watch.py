@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from autofocus.companion.rough import rough_optimum
+from autofocus.companion.trend import downhill, guessed, narrowest_at_an_end, tells, trend
 from autofocus.model import BestFocus, Flag, FocusCurves, Measurement, Metric, Objective
 from autofocus.session.advice import NextFrame, advise, optima, usual_spacing
-from autofocus.session.rough import rough_optimum
-from autofocus.session.trend import downhill, guessed, narrowest_at_an_end, tells, trend
 
 GAP_S = 1200.0
 SAME_EXPOSURE = 0.01

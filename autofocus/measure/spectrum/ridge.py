@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from autofocus.measure.sampling import BLOCKS, Doubles, Floats, sample_parts
+from autofocus.measure.spectrum.sampling import BLOCKS, Doubles, Floats, sample_parts
 from autofocus.model import Axis, Frame
 
 MAX_SLANT = 0.06

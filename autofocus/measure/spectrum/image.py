@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.ridge import Votes
-from autofocus.measure.trace import Trace
+from autofocus.measure.spectrum.ridge import Votes
+from autofocus.measure.spectrum.trace import Trace
 
 Doubles = NDArray[np.float64]
 

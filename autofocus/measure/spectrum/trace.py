@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.ridge import Ridge, Votes
+from autofocus.measure.spectrum.ridge import Ridge, Votes
 from autofocus.model import Axis
 
 Doubles = NDArray[np.float64]

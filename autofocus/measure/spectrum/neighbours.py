@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.model_fit import ProfileFit
-from autofocus.measure.profile import Samples
-from autofocus.measure.trace import Trace
+from autofocus.measure.spectrum.model_fit import ProfileFit
+from autofocus.measure.spectrum.profile import Samples
+from autofocus.measure.spectrum.trace import Trace
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.profile import Samples
-from autofocus.measure.star_model import HEIGHTS, Ripples, StarModel
+from autofocus.measure.spectrum.profile import Samples
+from autofocus.measure.spectrum.star_model import HEIGHTS, Ripples, StarModel
 
 Doubles = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autofocus.companion.degradation import Change, Steadiness
+from autofocus.companion.watch import Setup
 from autofocus.model import Flag, Measurement
-from autofocus.session.degradation import Change, Steadiness
-from autofocus.session.watch import Setup
 
 STAR = Setup("HD097633", 600.0, 100.0)
 

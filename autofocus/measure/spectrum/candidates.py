@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.ridge import Ridge, Sums, Votes, find_dips, find_ridges, sum_votes
-from autofocus.measure.sampling import Doubles
-from autofocus.measure.trace import Trace, survey
+from autofocus.measure.spectrum.ridge import Ridge, Sums, Votes, find_dips, find_ridges, sum_votes
+from autofocus.measure.spectrum.sampling import Doubles
+from autofocus.measure.spectrum.trace import Trace, survey
 
 SURE = 20.0
 ONE_IMAGE = 0.2

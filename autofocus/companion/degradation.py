@@ -16,9 +16,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from autofocus.companion.trend import tells
+from autofocus.companion.watch import Setup
 from autofocus.model import Measurement, Metric
-from autofocus.session.trend import tells
-from autofocus.session.watch import Setup
 
 LEARNED, AVERAGED = 8, 3
 USUAL_SCATTER, USUAL_WEIGHT = 0.05, 4

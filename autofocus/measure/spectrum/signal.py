@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.model_fit import ProfileFit
-from autofocus.measure.profile import CleanStrip
+from autofocus.measure.spectrum.model_fit import ProfileFit
+from autofocus.measure.spectrum.profile import CleanStrip
 
 Doubles = NDArray[np.float64]
 

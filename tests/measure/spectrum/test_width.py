@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autofocus.measure.spectrum import measure_spectrum
+from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Frame
 from autofocus.settings import MeasureSettings
 from simulators.instruments import INSTRUMENTS

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.candidates import EVEN, Look, is_continuous, look_along, most_lamp_light, unevenness
-from autofocus.measure.image import is_band, is_slope, join_rims
-from autofocus.measure.ridge import collect_votes
-from autofocus.measure.sampling import ABSURD
-from autofocus.measure.trace import Trace, follow
+from autofocus.measure.spectrum.candidates import EVEN, Look, is_continuous, look_along, most_lamp_light, unevenness
+from autofocus.measure.spectrum.image import is_band, is_slope, join_rims
+from autofocus.measure.spectrum.ridge import collect_votes
+from autofocus.measure.spectrum.sampling import ABSURD
+from autofocus.measure.spectrum.trace import Trace, follow
 from autofocus.model import Axis, Frame
 
 MANY_LINES = 4

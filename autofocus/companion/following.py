@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from autofocus.companion.degradation import Change, Steadiness
+from autofocus.companion.watch import Companion, Counsel, Setup, resting
 from autofocus.model import Measurement
 from autofocus.session.advice import disagreement, optima
-from autofocus.session.degradation import Change, Steadiness
-from autofocus.session.watch import Companion, Counsel, Setup, resting
 
 QUIET_S = 0.15  # frames that follow each other faster are a burst: only the last is worth a fit
 PATIENCE_S = 5.0  # so long a burst may go on without a word

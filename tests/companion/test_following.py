@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from autofocus.companion.degradation import Change, Steadiness
+from autofocus.companion.following import Audience, Following
+from autofocus.companion.watch import Companion, Counsel, Setup
 from autofocus.model import BestFocus, FocusCurves, Measurement
-from autofocus.session.degradation import Change, Steadiness
-from autofocus.session.following import Audience, Following
-from autofocus.session.watch import Companion, Counsel, Setup
 
 LATEST_S = 5.0
 CURVES = FocusCurves(best=BestFocus("fwhm", 120.0, 1.0, 115.0, 125.0))

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autofocus.companion.rough import rough_optimum
+from autofocus.companion.watch import Companion, Setup
 from autofocus.model import BestFocus, CurveFit, Flag, FocusCurves, Measurement
 from autofocus.session.advice import NextFrame, advise, disagreement
-from autofocus.session.rough import rough_optimum
-from autofocus.session.watch import Companion, Setup
 
 STAREX = [
     (9430, 8.06, 399.14),

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autofocus.measure.signal import auto_half_window
-from autofocus.measure.spectrum import columns_used, measure_spectrum
+from autofocus.measure.spectrum.reduction import columns_used, measure_spectrum
+from autofocus.measure.spectrum.signal import auto_half_window
 from autofocus.model import Flag, Frame
 from autofocus.settings import MeasureSettings
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.background import straight_span
-from autofocus.measure.model_fit import ProfileFit
-from autofocus.measure.neighbours import bad_rows, places_beside, unexplained_star
-from autofocus.measure.profile import CleanStrip, Samples, Strip, average, clean, cut_strip
-from autofocus.measure.signal import auto_half_window, column_snr, profile_snr, window_light
-from autofocus.measure.trace import Trace
-from autofocus.measure.verdict import find_trace
-from autofocus.measure.width import fit_profile, half_maximum_middle, half_maximum_width
+from autofocus.measure.reading import Reading, SpatialProfile
+from autofocus.measure.spectrum.background import straight_span
+from autofocus.measure.spectrum.model_fit import ProfileFit
+from autofocus.measure.spectrum.neighbours import bad_rows, places_beside, unexplained_star
+from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, average, clean, cut_strip
+from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
+from autofocus.measure.spectrum.trace import Trace
+from autofocus.measure.spectrum.verdict import find_trace
+from autofocus.measure.spectrum.width import fit_profile, half_maximum_middle, half_maximum_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
@@ -24,27 +25,6 @@ MOST_PASSES = 4
 SETTLED = 0.2
 SAMPLES_PER_WIDTH = 15
 BLENDED_FRACTION = 0.02
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpatialProfile:
-    """The column-averaged profile about the trace and the model through it, ADU, background included.
-
-    ``start_px`` is the frame's pixel (across the dispersion, at the middle of the columns used) of the first value.
-    """
-
-    start_px: int
-    values: NDArray[np.float64]
-    fit: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """The numbers of a frame, and what a view draws of it."""
-
-    measurement: Measurement
-    profile: SpatialProfile | None = None
-    trace: Trace | None = None
 
 
 def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.model_fit import ProfileFit, fit_model, with_ripples
-from autofocus.measure.profile import Samples
-from autofocus.measure.star_model import StarModel
+from autofocus.measure.spectrum.model_fit import ProfileFit, fit_model, with_ripples
+from autofocus.measure.spectrum.profile import Samples
+from autofocus.measure.spectrum.star_model import StarModel
 
 Doubles = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from autofocus.companion.rough import USUAL_SCATTER, RoughOptimum
 from autofocus.model import Flag, Measurement, Metric
 from autofocus.session.advice import direction
-from autofocus.session.rough import USUAL_SCATTER, RoughOptimum
 
 CLEAR_CHANGE_SIGMAS = 2.0
 CLEAR_SLOPE_SIGMAS = 2.5
