@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,21 +20,7 @@ from simulators.alpaca_server import truth_object
 from simulators.bench import Bench
 from simulators.faulty_server import FaultyBenchServer
 from simulators.options import BenchOptions
-
-
-def _neighbour(name: str) -> Any:
-    """The module beside this one (tests are no package)."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name.rpartition('.')[2]}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-bench_runs = _neighbour("autofocus_system.bench")
+from tests.system import bench as bench_runs
 
 pytestmark = pytest.mark.system
 

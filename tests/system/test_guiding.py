@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
 import statistics
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,21 +16,7 @@ import pytest
 from autofocus.settings import GuiderSettings
 from simulators.bench import Bench
 from simulators.options import parse_options
-
-
-def _neighbour(name: str) -> Any:
-    """The module beside this one (tests are no package)."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name.rpartition('.')[2]}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-bench = _neighbour("autofocus_system.bench")
+from tests.system import bench
 
 SPEED = 15
 SHIFT_PX_PER_100_STEPS = 12.0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -22,6 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.system import bench
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 FLAGS = [
@@ -41,21 +41,6 @@ pytestmark = [
         not Path(CHROMIUM).exists() and not os.environ.get("CI"), reason="Debian's chromium is not installed"
     ),
 ]
-
-
-def _neighbour(name: str) -> Any:
-    """The module beside this one (tests are no package)."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name.rpartition('.')[2]}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-bench = _neighbour("autofocus_system.bench")
 
 
 @pytest.fixture(scope="module")
