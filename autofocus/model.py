@@ -20,6 +20,7 @@ NAN = float("nan")
 Axis = Literal["x", "y"]
 Metric = Literal["fwhm", "nsig"]
 Objective = Literal["snr", "nsig", "fwhm"]
+Mode = Literal["spectrum", "stars", "lines"]
 Phase = Literal["locate", "sweep", "refine", "confirm", "recorded"]
 Outcome = Literal["focused", "no_focus", "failed", "aborted"]
 
@@ -89,7 +90,7 @@ class Measurement:
     nsig / window_fraction. ``background_noise_adu`` is the RMS of one background pixel and ``columns_used``
     the number of columns averaged. ``phase``, ``elapsed_s`` and ``cost_s`` are set by the session: time
     reaches the search through them alone. ``guide_hfd_px`` and ``guide_mass`` are the medians of the guide star during
-    the exposure, as the guider gives them.
+    the exposure, as the guider gives them. ``mode`` says what was measured on the frame.
     """
 
     file: str = ""
@@ -124,6 +125,7 @@ class Measurement:
     notes: tuple[str, ...] = ()
     guide_hfd_px: float = NAN
     guide_mass: float = NAN
+    mode: Mode = "spectrum"
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,13 +104,13 @@ class Preflight:
         )
 
     def _test_exposure(self, settings: Settings, camera: Camera) -> None:
-        from autofocus.measure.spectrum.reduction import measure_spectrum
+        from autofocus.measure.modes import measure_frame
         from autofocus.model import Flag
         from autofocus.views.lines import frame_line
 
         with self._trying("test exposure", "look at the camera in its own program"):
             camera.expose(settings.camera.exposure_s)
-            measured = measure_spectrum(camera.fetch(), settings.measure).measurement
+            measured = measure_frame(camera.fetch(), settings.measure).measurement
             line = frame_line(measured).partition(": ")[2]
             if Flag.NO_TRACE in measured.flags:
                 self._found("test exposure", "warn", line, "put a star on the slit, or expose longer")

@@ -156,6 +156,8 @@ class TelescopeSettings(Section):
 class MeasureSettings(Section):
     """How the two numbers are measured."""
 
+    mode: Literal["spectrum", "stars", "lines", "auto"] = "spectrum"
+    """what the frames show: spectrum, of a star through the slit; stars, a field; lines, an arc lamp; auto: decide"""
     columns: Columns | None = None
     """A:B along the dispersion, 0-based, half-open; null: the central 10 %, at least 100"""
     half_window_px: Annotated[int, Field(ge=2)] | Literal["auto"] = 30
@@ -246,3 +248,11 @@ class Settings(Section):
     session: SessionSettings = SessionSettings()
     web: WebSettings = WebSettings()
     simulator: SimulatorSettings | None = None
+
+    @model_validator(mode="after")
+    def _default_objective(self) -> Settings:
+        """Without a slit the light hardly depends on focus: stars and lines are focused by width, unless asked."""
+        if self.measure.mode in ("stars", "lines") and "objective" not in self.search.model_fields_set:
+            by_width = self.search.model_copy(update={"objective": "fwhm"})
+            object.__setattr__(self, "search", by_width)  # the model is frozen for everyone else
+        return self

@@ -41,7 +41,7 @@ def focus(
 ) -> Ending:
     """One run with the devices that the settings name."""
     from autofocus.frames.saving import write_frame
-    from autofocus.measure.spectrum.reduction import measure_spectrum
+    from autofocus.measure.modes import measure_frame
     from autofocus.search.plan import focus as begin
     from autofocus.session import engine
     from autofocus.session.rig import Rig
@@ -53,7 +53,7 @@ def focus(
             reached,
             Rig(camera, focuser, clock, guider(reached, clock)),
             begin=begin,
-            measure=measure_spectrum,
+            measure=measure_frame,
             write_frame=write_frame,
             listeners=listeners,
             on_journal=on_journal,

@@ -233,7 +233,8 @@ def _losses(fitted: Fitted, decision: Decision, curves: dict[Metric, CurveFit], 
 
 def _cautions(measurements: Sequence[Measurement], fitted: Fitted, best: BestFocus) -> tuple[str, ...]:
     cautions = []
-    unsettled = sum(1 for index in fitted.series.index if not np.isnan(measurements[index].nsig))
+    lit = [index for index in fitted.series.index if measurements[index].mode == "spectrum"]
+    unsettled = sum(1 for index in lit if not np.isnan(measurements[index].nsig))
     unsettled -= int(fitted.series.has[:, LIGHT].sum())
     if unsettled > 0:
         cautions.append(

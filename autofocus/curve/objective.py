@@ -64,6 +64,9 @@ def decide_by(
     ``modelled`` says whether the FWHM and the NSIG curve exist.
     """
     warnings: list[str] = []
+    if objective != "fwhm" and modelled[WIDTH] and all(measurements[i].mode != "spectrum" for i in series.index):
+        said = f"without a slit the light hardly depends on focus: decided by the width (fwhm), not {objective}"
+        return Decision("fwhm", series.unit), (said,)
     used: Objective = objective
     signal_to_noise = _photons(objective, measurements, series, science_exposure_s)
     if used == "snr" and not (all(modelled) and signal_to_noise):

@@ -58,9 +58,9 @@ class Series:
 
 
 def light_of(measurement: Measurement) -> tuple[float, float]:
-    """NSIG corrected for the window, and its error; NaN where the frame cannot say."""
+    """NSIG corrected for the window, and its error; NaN where the frame cannot say, or shows no light of a slit."""
     fraction = measurement.window_fraction
-    if LIGHT_SPOILED.intersection(measurement.flags):
+    if measurement.mode != "spectrum" or LIGHT_SPOILED.intersection(measurement.flags):
         return math.nan, math.nan
     if not math.isfinite(fraction):
         fraction = 1.0

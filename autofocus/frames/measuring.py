@@ -94,16 +94,16 @@ class FileMeasurer:
         """For ``half_window_px: auto``: a measurer with the one window of a series whose widest frame has this FWHM."""
         from autofocus.measure.spectrum.signal import auto_half_window
 
-        if self.settings.half_window_px != "auto":
+        if self.settings.half_window_px != "auto" or self.settings.mode in ("stars", "lines"):
             return None
         settings = self.settings.model_copy(update={"half_window_px": auto_half_window(fwhm_px)})
         return FileMeasurer(settings, position_pattern=self._pattern, measure=self._measure, show=self._show)
 
     def _measured(self, frame: Frame) -> Reading:
         if self._measure is None:
-            from autofocus.measure.spectrum.reduction import measure_spectrum
+            from autofocus.measure.modes import measure_frame
 
-            self._measure = measure_spectrum
+            self._measure = measure_frame
         try:
             return self._measure(frame, self.settings)
         except MemoryError as cause:
@@ -129,7 +129,7 @@ class FileMeasurer:
 
 def _load() -> None:
     import autofocus.curve.fit
-    import autofocus.measure.spectrum.reduction  # noqa: F401
+    import autofocus.measure.modes  # noqa: F401
 
 
 def measure_arrivals(

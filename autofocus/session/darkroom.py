@@ -99,11 +99,12 @@ class Darkroom:
     def _measured(self, frame: Frame) -> Reading:
         """Measure; with ``half_window_px: auto`` in the widest frame's window so far, that NSIG can be compared."""
         reading = self._measure(frame, self._measuring)
-        if self._settings.measure.half_window_px != "auto" or not reading.measurement.fwhm_px > 0.0:
+        measured = reading.measurement
+        if self._settings.measure.half_window_px != "auto" or measured.mode != "spectrum" or not measured.fwhm_px > 0.0:
             return reading
         from autofocus.measure.spectrum.signal import auto_half_window  # numpy, which --help does without
 
-        needed = auto_half_window(reading.measurement.fwhm_px)
+        needed = auto_half_window(measured.fwhm_px)
         window = self._measuring.half_window_px
         if window == "auto" or needed > window:
             self._measuring = self._settings.measure.model_copy(update={"half_window_px": needed})

@@ -64,7 +64,7 @@ def focus_task(settings: Settings, rig: Rig, start_position: int) -> FocusTask:
 def demand_columns(settings: Settings, facts: CameraFacts) -> None:
     """Refuse columns that lie beyond every frame the camera can take: no focus would ever be found in them."""
     asked = settings.measure.columns
-    if asked is None or not facts.width_px or not facts.height_px:
+    if asked is None or settings.measure.mode == "stars" or not facts.width_px or not facts.height_px:
         return
     roi, binning = settings.camera.roi, settings.camera.binning
     size = roi[2:] if isinstance(roi, tuple) else (facts.width_px // binning, facts.height_px // binning)
