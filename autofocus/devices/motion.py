@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from autofocus.devices.alpaca import Door
-from autofocus.devices.pace import Pace
+from autofocus.devices.count import Count
 from autofocus.devices.replies import NOT_CONNECTED, is_final, is_not_implemented
 from autofocus.devices.values import truth, whole
 from autofocus.devices.wire import never_arrived
@@ -27,10 +27,8 @@ class Motion:
         self.absolute = True
         self._count = 0
         self._unsure: str = ""
-        self._rested_at: int | None = None
+        self._counted = Count(self._tolerance)
         self._rested_when = 0.0
-        self._target: int | None = None
-        self._pace = Pace()
 
     def begin(self) -> None:
         """Wait until the focuser rests, and learn whether it is absolute."""
@@ -45,7 +43,7 @@ class Motion:
         if not self.absolute:
             return self._count
         here = self._door.read("Position", whole)
-        self._doubt(here, self._clock.monotonic() - self._rested_when, idle=True)
+        self._doubt(here, self._clock.monotonic() - self._rested_when)
         return here
 
     def move(self, target: int, max_increment: int | None) -> int:
@@ -79,28 +77,19 @@ class Motion:
 
     def verify_after_return(self) -> None:
         """A server that restarted may count anew: positions then mean other places, and no move is safe."""
-        if self.absolute and self._strayed(here := self._door.read("Position", whole)):
-            self._disbelieve(f"it stood at {self._rested_at} before its server was lost and reports {here} since")
+        if self.absolute and self._counted.strayed(here := self._door.read("Position", whole)):
+            stood = self._counted.rested_at
+            self._disbelieve(f"it stood at {stood} before its server was lost and reports {here} since")
 
     # -- whether its count can be believed --------------------------------------------------------------------------
 
     def _rest_at(self, position: int) -> None:
-        self._rested_at = self._target = position
+        self._counted.rest_at(position)
         self._rested_when = self._clock.monotonic()
 
-    def _strayed(self, here: int) -> bool:
-        """Whether it stands neither where it rested, nor where it was sent, nor between the two."""
-        if self._rested_at is None or self._target is None:
-            return False
-        low, high = sorted((self._rested_at, self._target))
-        return not low - self._tolerance <= here <= high + self._tolerance
-
-    def _doubt(self, here: int, seconds: float, *, idle: bool) -> None:
-        """A controller that restarts by itself counts anew from 0: a move by such a count could run to the stop."""
-        if self._rested_at is None or not self._strayed(here):
-            return
-        if self._pace.too_far(here - self._rested_at, seconds) or (here == 0 and (idle or not self._pace.known)):
-            self._disbelieve(f"it stood at {self._rested_at}, and {seconds:.1f} s later it reports {here}")
+    def _doubt(self, here: int, seconds: float) -> None:
+        if self._counted.was_reset(here, seconds):
+            self._disbelieve(f"it stood at {self._counted.rested_at}, and {seconds:.1f} s later it reports {here}")
 
     def _disbelieve(self, why: str) -> None:
         self._unsure = f"{why}; its count may have been reset, so it is not moved any more"
@@ -136,9 +125,9 @@ class Motion:
 
     def _leg(self, start: int, target: int) -> int:
         """One commanded motion; an absolute one that stopped short is commanded once more."""
-        self._target = target
+        self._counted.send_to(target)
         reached = self._commanded(start, target)
-        short = (target - reached) * (target - start) > 0
+        short = min(start, target) <= reached <= max(start, target)
         if self.absolute and short and not self._near(reached, target):
             reached = self._commanded(reached, target)
         if not self._near(reached, target):
@@ -162,11 +151,11 @@ class Motion:
         if self.absolute:
             elapsed = self._clock.monotonic() - began
             reached = self._read_back(start, target, began)
-            self._doubt(reached, elapsed, idle=False)
+            self._doubt(reached, elapsed)
         else:
             self._count = target
         if took is not None and self._near(reached, target):
-            self._pace.learn(target - start, took)
+            self._counted.pace.learn(target - start, took)
         return reached
 
     def _finish_counting(self, start: int, target: int, began: float) -> None:
@@ -216,7 +205,7 @@ class Motion:
             self._clock.sleep(self._deadlines.poll_s)
         if self.absolute:
             return False
-        if self._pace.too_far(target - start, since - sent):
+        if self._counted.pace.too_far(target - start, since - sent):
             return False  # a motion would still be going on
         self._unsure = f"the order to move from {start} to {target} got no answer, and it may have moved or not"
         raise self._failed(DeviceTimeout, f"stands at an unknown position: {self._unsure}")
@@ -231,7 +220,7 @@ class Motion:
         seen_moving, pause = False, _FIRST_PAUSE_S
         while True:
             elapsed = self._clock.monotonic() - began
-            moving = self._is_moving()
+            moving = self._seen_moving()
             seen_moving = seen_moving or moving is True
             if moving is False:
                 if seen_moving or elapsed >= self._deadlines.motion_start_s or self._arrived(target):
@@ -246,12 +235,15 @@ class Motion:
             self._clock.sleep(pause)
             pause = min(pause * 1.5, self._deadlines.poll_s)
 
-    def _is_moving(self) -> bool | None:
-        """IsMoving; None while a server that moves within its Move call has no time to answer."""
+    def _seen_moving(self) -> bool | None:
+        """IsMoving, and where it is then; None while a server that moves within its Move call has no time to answer."""
         try:
-            return self._door.read("IsMoving", truth)
+            moving = self._door.read("IsMoving", truth)
+            if moving and self.absolute:
+                self._counted.pass_by(self._door.read("Position", whole))
         except DeviceTimeout:
             return None
+        return moving
 
     def _arrived(self, target: int) -> bool:
         return self.absolute and self._near(self._door.read("Position", whole), target)
@@ -264,7 +256,7 @@ class Motion:
             if (here != start and self._near(here, target)) or self._clock.monotonic() >= end:
                 return here
             self._clock.sleep(self._deadlines.poll_s)
-            if self._is_moving():
+            if self._seen_moving():
                 self._await_rest(start, target, began)
 
     def _near(self, position: int, target: int) -> bool:

@@ -74,6 +74,8 @@ class FakeFocuser:
         self.late_s = 0.0  # IsMoving turns true this long after Move
         self.stale_s = 0.0  # Position is refreshed only this long after the end
         self.short = 0
+        self.resets_after = 99  # so many moves its count begins anew at 0
+        self.runs_off = False  # goes to 0 instead
         self.limits = (0, 10000)
         self.members: dict[str, Any] = {
             "maxstep": 10000,
@@ -98,12 +100,16 @@ class FakeFocuser:
     def position(self) -> int:
         if not self.absolute:
             not_implemented()
+        if len(self.moves) >= self.resets_after and time.monotonic() >= self._ends():
+            self.origin = self.target = 0
+        if self.stale_s == 0:
+            return self.where()
         return self.origin if time.monotonic() < self._ends() + self.stale_s else self.where()
 
     def move(self, target: int) -> None:
         self.moves.append(target)
         here = self.where()
-        target = target if self.absolute else here + target
+        target = 0 if self.runs_off else target if self.absolute else here + target
         target = min(max(target, self.limits[0]), self.limits[1])
         if not self.stuck:
             self.origin, self.target = here, target - int(np.sign(target - here)) * self.short

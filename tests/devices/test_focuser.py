@@ -355,6 +355,32 @@ def test_a_controller_that_counts_anew_by_itself_is_not_moved_by_that_count(serv
     assert server.focuser.moves == [5400]
 
 
+@pytest.mark.parametrize("target", [5200, 5500])
+def test_a_count_lost_in_a_motion_is_noticed_however_fast_the_motor(
+    server: FakeServer, opened: Make, target: int
+) -> None:
+    server.focuser.speed = 8000  # could have gone to 0 in the time that reading back takes
+    server.focuser.resets_after = 2
+    focuser = opened()
+    focuser.move(5400)
+    with pytest.raises(PositionNotReached, match=r"stood at 5400, and .* later it reports 0; its count may have"):
+        focuser.move(target)
+    assert server.focuser.moves == [5400, target]
+    with pytest.raises(PositionNotReached):
+        focuser.move(5400)
+    assert server.focuser.moves == [5400, target]
+
+
+def test_a_focuser_seen_running_to_0_is_there_and_can_be_sent_home(server: FakeServer, opened: Make) -> None:
+    server.focuser.speed = 8000
+    focuser = opened()
+    server.focuser.runs_off = True
+    with pytest.raises(PositionNotReached, match="stopped at 0 when sent from 5000 to 4900"):
+        focuser.move(4900)
+    server.focuser.runs_off = False
+    assert focuser.move(5000) == 5000 == server.focuser.where()
+
+
 def test_a_motion_of_another_program_is_not_taken_for_a_lost_count(server: FakeServer, opened: Make) -> None:
     focuser = opened()
     focuser.move(5400)
