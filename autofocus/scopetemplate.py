@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +32,32 @@ _ADDRESSES = {"camera": "127.0.0.1:11111", "focuser": "127.0.0.1:11111"}
 _WIDTH = 110
 
 
-def scope_yaml() -> str:
-    """The commented settings file."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The device that is to stand in a section, and what its comment says of it."""
+
+    address: str
+    device_number: int
+    notes: tuple[str, ...] = ()
+
+
+def scope_yaml(chosen: Mapping[str, Choice] | None = None) -> str:
+    """The commented settings file; ``chosen`` holds the devices of the sections camera and focuser."""
+    chosen = chosen or {}
     parts = [_HEAD]
     for name, info in Settings.model_fields.items():
         model = SimulatorSettings if name == "simulator" else info.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise TypeError(f"{name} is not a section")
-        lines = [*_comment(_first_line(model), ""), f"{name}:"]
+        choice = chosen.get(name)
+        notes = [line for note in choice.notes for line in _comment(note, "")] if choice else []
+        lines = [*_comment(_first_line(model), ""), *notes, f"{name}:"]
         for key, field in model.model_fields.items():
             lines += _comment(_description(field), "  ")
             if key == "auto_exposure":
                 lines += _comment(f"for example {{min_s: 5.0, max_s: 60.0}}; {_inner(AutoExposure)}", "  ")
-            lines.append(f"  {key}: {_default(name, key, field)}")
+            value = getattr(choice, key, None)
+            lines.append(f"  {key}: {_default(name, key, field) if value is None else json.dumps(value)}")
         if name == "simulator":
             lines = [line if line.startswith("#") else f"# {line}" for line in lines]
         parts.append("\n".join(lines) + "\n")
@@ -64,15 +79,17 @@ def scope_schema() -> str:
     return json.dumps(schema, indent=1, allow_nan=False) + "\n"
 
 
-def write(path: Path) -> tuple[Path, ...]:
+def write(path: Path, chosen: Mapping[str, Choice] | None = None) -> tuple[Path, ...]:
     """Write both texts without overwriting settings; `SettingsError` says what stands in the way."""
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(scope_yaml())
+            file.write(scope_yaml(chosen))
         schema = path.parent / SCHEMA_NAME
         schema.write_text(scope_schema(), encoding="utf-8", newline="\n")
     except FileExistsError as error:
         raise SettingsError(f"{path} exists already and is left as it is; name another file") from error
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path}: there is no folder {path.parent}; make it first, or name another") from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be written: {error.strerror or type(error).__name__}") from error
     return path, schema

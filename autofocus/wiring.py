@@ -162,6 +162,7 @@ def bench_server(
     assignments: Sequence[str] = (),
     faults: Sequence[str] = (),
     port: int = 0,
+    discovery_port: int | None = None,
 ) -> BenchServer:
     """The simulated bench, ready to be served over Alpaca on loopback; with faults it misbehaves as they say."""
     from autofocus.devices.clock import RealClock
@@ -172,10 +173,10 @@ def bench_server(
     options = parse_options(assignments, BenchOptions(speed=speed))
     bench = Bench(instrument, seed, clock=RealClock(), options=options)
     if not faults:
-        return BenchServer(bench, port=port)
+        return BenchServer(bench, port=port, discovery_port=discovery_port)
     from simulators.faulty_server import FaultyBenchServer
 
-    return FaultyBenchServer(bench, faults, port=port)
+    return FaultyBenchServer(bench, faults, port=port, discovery_port=discovery_port)
 
 
 def guide_server(server: BenchServer, port: int = 0) -> Phd2Server:

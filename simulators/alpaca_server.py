@@ -7,7 +7,7 @@ import html
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import anyio.to_thread
@@ -201,7 +201,7 @@ class BenchServer:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        discovery: bool = False,
+        discovery_port: int | None = None,
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self.application = AlpacaApplication(bench, middleware)
@@ -217,7 +217,8 @@ class BenchServer:
         config.timeout_graceful_shutdown = 1
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
-        self._discovery = discovery
+        self._discovery_port = discovery_port
+        self._responder: Responder | None = None
 
     @property
     def address(self) -> str:
@@ -229,19 +230,28 @@ class BenchServer:
         """Where /simulator/v1/truth is answered whatever happens."""
         return self.address
 
-    def run(self) -> None:
-        """Serve in this thread until interrupted or `stop` is called."""
-        with self._responder():
-            self._server.run(sockets=[self._socket])
+    @property
+    def discoverable(self) -> bool:
+        """Whether discovery is answered: not unless asked for, nor while another program holds the port for itself."""
+        return self._responder is not None
 
     def start(self) -> Self:
         """Serve in a thread of its own; connections are accepted from now on."""
-        self._thread = threading.Thread(target=self.run, name="bench server", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="bench server", daemon=True)
         self._thread.start()
+        if self._discovery_port is not None:
+            with contextlib.suppress(OSError):
+                self._responder = Responder(self.host, self.port, self._discovery_port).__enter__()
         return self
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
         """End serving and wait until it has ended."""
+        if self._responder is not None:
+            self._responder.__exit__()
+            self._responder = None
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(timeout=5.0)
@@ -252,14 +262,6 @@ class BenchServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @contextlib.contextmanager
-    def _responder(self) -> Iterator[None]:
-        if not self._discovery:
-            yield
-            return
-        with Responder(self.host, self.port):
-            yield
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -17,9 +17,23 @@ from simulators.relay import Relay
 class FaultyBenchServer(BenchServer):
     """A bench that misbehaves."""
 
-    def __init__(self, bench: Bench, faults: Sequence[str], host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        faults: Sequence[str],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        discovery_port: int | None = None,
+    ) -> None:
         traffic: list[HttpFault] = []
-        super().__init__(bench, "127.0.0.1", 0, middleware=[Middleware(FaultyHttp, traffic, self._drop)])
+        super().__init__(
+            bench,
+            "127.0.0.1",
+            0,
+            discovery_port=discovery_port,
+            middleware=[Middleware(FaultyHttp, traffic, self._drop)],
+        )
         self._truth_address = self.address
         self._relay = Relay(host, port, upstream=self.port)
         self.host, self.port = host, self._relay.port

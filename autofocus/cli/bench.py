@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from autofocus.cli.command import AsJson, print_json, print_line
+from autofocus.cli.command import AsJson, print_json, print_line, say
 from autofocus.cli.stopping import stopping
 from autofocus.errors import Aborted
 
 FOREVER_S = 3600.0
+DISCOVERY_PORT = 32227  # Alpaca's own
 
 
 def simulate(
@@ -34,6 +35,10 @@ def simulate(
         list[str] | None,
         typer.Option("--fault", metavar="NAME[:WHEN]", help="Misbehave: stuck, reset:/20, ... (docs/reliability.md)."),
     ] = None,
+    discovery_port: Annotated[
+        int,
+        typer.Option("--discovery-port", min=0, max=65535, help="UDP port on which discovery is answered; 0: none."),
+    ] = DISCOVERY_PORT,
     as_json: AsJson = False,
 ) -> int:
     """Serve the simulated bench over Alpaca until Ctrl-C: camera 0 and focuser 0 of one telescope, under one sky."""
@@ -42,21 +47,38 @@ def simulate(
 
     clock = RealClock()
     server = wiring.bench_server(
-        instrument, seed, speed=speed, assignments=assignments or (), port=port, faults=faults or ()
+        instrument,
+        seed,
+        speed=speed,
+        assignments=assignments or (),
+        port=port,
+        faults=faults or (),
+        discovery_port=discovery_port or None,
     )
     with stopping(clock.stop), server, ExitStack() as beside:
         guided = None if phd2_port is None else beside.enter_context(wiring.guide_server(server, phd2_port)).address
         if as_json:
             said = {"address": server.address, "instrument": instrument, "seed": seed, "speed": speed}
-            print_json(said | {"truth_address": server.truth_address, "faults": faults or [], "phd2_address": guided})
+            said |= {"truth_address": server.truth_address, "faults": faults or [], "phd2_address": guided}
+            print_json(said | {"discovery_port": discovery_port if server.discoverable else None})
         else:
             print_line(server.address)
             if guided is not None:
                 print_line(guided)
             also = "" if guided is None else ", PHD2's protocol at the second address"
-            typer.echo(f"{instrument}, seed {seed}: camera 0 and focuser 0{also}; Ctrl-C ends it", err=True)
+            say(f"{instrument}, seed {seed}: camera 0 and focuser 0{also}; Ctrl-C ends it")
+            _tell_use(server.address, found=server.discoverable and discovery_port == DISCOVERY_PORT)
+        if discovery_port and not server.discoverable:
+            say(f"discovery is not answered: another program holds UDP port {discovery_port} for itself")
         try:
             while True:
                 clock.sleep(FOREVER_S)
         except Aborted:
             return 0
+
+
+def _tell_use(address: str, *, found: bool) -> None:
+    """What to type in another terminal."""
+    say(f"focus it:  autofocus run --set camera.address={address} --set focuser.address={address}")
+    if found:
+        say("or first:  autofocus devices --write scope.yaml")

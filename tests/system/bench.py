@@ -51,7 +51,18 @@ def environment(home: Path) -> dict[str, str]:
 def simulate(home: Path, seed: int, bench: Sequence[str], options: Sequence[str] = ()) -> Iterator[str]:
     """The address of a bench in a process of its own."""
     assignments = [word for assignment in bench for word in ("--set", assignment)]
-    words = [*AUTOFOCUS, "simulate", "--seed", str(seed), "--speed", "500", *assignments, *options]
+    words = [
+        *AUTOFOCUS,
+        "simulate",
+        "--seed",
+        str(seed),
+        "--speed",
+        "500",
+        "--discovery-port",
+        "0",
+        *assignments,
+        *options,
+    ]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment(home))
     try:
         assert process.stdout is not None
