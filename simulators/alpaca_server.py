@@ -21,7 +21,7 @@ from starlette.routing import Route
 from autofocus.errors import DeviceError
 from simulators.alpaca_camera import AlpacaCameraDevice
 from simulators.alpaca_focuser import AlpacaFocuserDevice
-from simulators.alpaca_image import image_bytes, json_image
+from simulators.alpaca_image import error_bytes, image_bytes, json_image
 from simulators.alpaca_protocol import MANUFACTURER, VERSION, AlpacaError, BadRequest, Device, Parameters, reply
 from simulators.bench import Bench
 from simulators.discovery import Responder
@@ -85,8 +85,14 @@ class AlpacaApplication:
         return self.devices[kind]
 
     def _image(self, accept: str, member: str, client_transaction: int) -> Response:
-        image = self.camera.gets["imagearray"]()
-        if member == "imagearray" and IMAGE_BYTES in accept.lower() and self.bench.options.imagebytes:
+        in_bytes = member == "imagearray" and IMAGE_BYTES in accept.lower() and self.bench.options.imagebytes
+        try:
+            image = self.camera.gets["imagearray"]()
+        except AlpacaError as cause:
+            if not in_bytes:
+                raise
+            return Response(error_bytes(cause, client_transaction), media_type=IMAGE_BYTES)
+        if in_bytes:
             return Response(image_bytes(image, client_transaction), media_type=IMAGE_BYTES)
         body = reply(client_transaction)
         body.update(json_image(image))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import requests
 
-from autofocus.errors import DeviceError
+from autofocus.devices.imagebytes import decode
+from autofocus.errors import DeviceError, DeviceRefused
 from simulators.alpaca_server import BenchServer, start
 from simulators.bench import Bench
 from simulators.options import BenchOptions
@@ -331,6 +332,21 @@ def test_an_exposure_becomes_an_image_in_both_forms(client_of):
     body = client.get("camera/0/imagearray")
     assert (body["Type"], body["Rank"]) == (2, 2)
     np.testing.assert_array_equal(np.array(body["Value"]).T, pixels)
+
+
+def test_an_error_comes_in_the_form_that_was_asked_for(client_of):
+    client = client_of()
+    path = "/api/v1/camera/0/imagearray?ClientTransactionID=6"
+    answer = client.raw_get(path, headers={"Accept": "application/imagebytes, application/json;q=0.5"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/imagebytes")
+    header = struct.unpack("<iiIIiiiiiii", answer.content[:44])
+    assert header[:3] == (1, INVALID_OPERATION, 6)
+    assert header[3] >= 1
+    assert header[4:] == (44, 0, 0, 0, 0, 0, 0)
+    assert answer.content[44:].decode("utf-8") == client.get("camera/0/imagearray")["ErrorMessage"]
+    with pytest.raises(DeviceRefused, match="no exposure has ended") as refused:
+        decode(answer.content)
+    assert refused.value.number == INVALID_OPERATION
 
 
 def test_json_only(client_of):
