@@ -82,6 +82,33 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldCell:
+    """The lines of an arc in one place of the field: ``column`` and ``row`` number it along and across the dispersion.
+
+    ``along_px`` and ``across_px`` are where its lines lie in the mean, frame pixels.
+    """
+
+    column: int
+    row: int
+    along_px: float
+    across_px: float
+    fwhm_px: float
+    fwhm_err_px: float
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StarImage:
+    """One star of a frame that counted: its place (px), half-flux radius with error (px), flux (ADU/s)."""
+
+    x: float
+    y: float
+    hfr_px: float
+    hfr_err_px: float
+    flux: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """The numbers of one frame, as CONTRACT names them, and what the curves need beside them.
 
@@ -90,7 +117,10 @@ class Measurement:
     nsig / window_fraction. ``background_noise_adu`` is the RMS of one background pixel and ``columns_used``
     the number of columns averaged. ``phase``, ``elapsed_s`` and ``cost_s`` are set by the session: time
     reaches the search through them alone. ``guide_hfd_px`` and ``guide_mass`` are the medians of the guide star during
-    the exposure, as the guider gives them. ``mode`` says what was measured on the frame.
+    the exposure, as the guider gives them. ``mode`` says what was measured on the frame. ``field`` holds the
+    widths of an arc's lines over the field, ``field_px`` its length along and across the dispersion. Of stars
+    ``hfr_px`` is the half-flux radius, ``fwhm_px`` twice that, ``half_max_px`` the full width at half maximum, ``nsig``
+    the flux of those that count, ADU/s.
     """
 
     file: str = ""
@@ -126,15 +156,23 @@ class Measurement:
     guide_hfd_px: float = NAN
     guide_mass: float = NAN
     mode: Mode = "spectrum"
+    hfr_px: float = NAN
+    hfr_err_px: float = NAN
+    half_max_px: float = NAN
+    half_max_err_px: float = NAN
+    stars: tuple[StarImage, ...] = ()
+    field: tuple[FieldCell, ...] = ()
+    field_px: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One exposure the search asks for: where, and why."""
+    """One exposure the search asks for: where, why, and from how far away it is arrived at at the least."""
 
     position: int
     phase: Phase
     exposure_s: float | None = None
+    run_up_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,255 @@
+"""Measure an arc frame: find its lines, and their width on a grid of places all over the field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autofocus.measure.lines.bands import Bands, find_bands
+from autofocus.measure.lines.detection import Lines, find_lines
+from autofocus.measure.lines.pieces import Noise, Piece, averaged, ceiling_of, cut_pieces, noise_of
+from autofocus.measure.lines.shared import Profiles, SharedFit, fit_shared
+from autofocus.measure.reading import Reading, SpatialProfile
+from autofocus.measure.spectrum.sampling import lengths
+from autofocus.model import Axis, FieldCell, Flag, Frame, Measurement
+from autofocus.settings import MeasureSettings
+
+Doubles = NDArray[np.float64]
+
+CELLS_ALONG, CELLS_ACROSS = 5, 3
+MOST_LINES = 6  # the brightest of each cell
+LEAST_LINES = 2  # of a frame, when nobody said which way the dispersion runs
+SATURATED_PART = 0.01
+BLEND_SIGMAS, BLEND_PART = 4.0, 0.04
+LOW_SNR = 7.0
+ROBUST_SIGMAS = 2.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """One place of the field: the fit of its lines, and which of the pieces it is of."""
+
+    field: FieldCell
+    fit: SharedFit
+    profiles: Profiles
+    pieces: tuple[Piece, ...]
+
+
+def measure_lines(frame: Frame, settings: MeasureSettings) -> Reading:
+    """Measure the width of an arc's lines along the dispersion.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any image; pixels may be NaN.
+    settings : MeasureSettings
+        ``dispersion_axis`` is obeyed; ``auto`` takes the direction in which more lines stand.
+
+    Returns
+    -------
+    Reading
+        ``fwhm_px`` is the robust mean over the cells of the field, ``measurement.field`` holds these. ``nsig`` is NaN: a
+        lamp's light says nothing of focus. Never raises on pixels: without lines the flag ``no_trace`` is set and
+        ``verdict`` says why.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            return _measure(frame, settings)
+        except np.linalg.LinAlgError:
+            return _nothing(frame, "the pixels admit no fit")
+
+
+def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
+    bands, lines = _look(frame, settings)
+    if bands is None or lines is None:
+        return _nothing(frame, "no emission lines that stand alone across the dispersion")
+    rows = _slit_parts(bands)
+    pieces = [cut_pieces(frame, bands, lines, part) for part in rows]
+    if not any(pieces):
+        return _nothing(frame, "the lines are cut off by the edge of the frame")
+    noise = noise_of([piece for part in pieces for piece in part])
+    _, length = lengths(frame, bands.axis)
+    cells = []
+    for across, part in enumerate(pieces):
+        for number in range(CELLS_ALONG):
+            low, high = number * length / CELLS_ALONG, (number + 1) * length / CELLS_ALONG
+            here = _brightest(part, lines, low, high)
+            cell = _cell(here, lines, noise, (number, across)) if here else None
+            if cell is not None:
+                cells.append(cell)
+    if not cells:
+        return _nothing(frame, "all lines are saturated or blended" if lines.rejected else "no line could be measured")
+    return _fill(frame, bands, lines, noise, cells, pieces)
+
+
+def _look(frame: Frame, settings: MeasureSettings) -> tuple[Bands | None, Lines | None]:
+    """The bands and lines in the direction asked for, or in that with more of them."""
+    asked = settings.dispersion_axis
+    axes: tuple[Axis, ...] = ("x", "y") if asked == "auto" else (asked,)
+    best: tuple[Bands | None, Lines | None] = (None, None)
+    for axis in axes:
+        bands = find_bands(frame, axis)
+        lines = find_lines(bands) if bands is not None else None
+        if lines is None or (asked == "auto" and lines.places.size + lines.rejected < LEAST_LINES):
+            continue
+        if best[1] is None or lines.places.size > best[1].places.size:
+            best = bands, lines
+    return best
+
+
+def _slit_parts(bands: Bands) -> list[tuple[int, int]]:
+    """The lit slit in `CELLS_ACROSS` parts of equal length."""
+    edges = np.linspace(bands.rows[0][0], bands.rows[-1][1], CELLS_ACROSS + 1).astype(int)
+    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _brightest(pieces: list[Piece], lines: Lines, low: float, high: float) -> list[Piece]:
+    """The pieces of the brightest lines of a part of the spectrum that are not saturated."""
+    full = {
+        piece.line for piece in pieces if piece.saturated > SATURATED_PART * piece.values.shape[0]
+    }
+    inside = [k for k in range(lines.places.size) if low <= lines.places[k] < high and k not in full]
+    chosen = set(sorted(inside, key=lambda k: -float(lines.heights[k]))[:MOST_LINES])
+    return [piece for piece in pieces if piece.line in chosen]
+
+
+def _cell(pieces: list[Piece], lines: Lines, noise: Noise, place: tuple[int, int]) -> Cell | None:
+    """Fit the lines of one place, and once more without those that are wider than the others: blends."""
+    drift = float(np.mean([piece.drift for piece in pieces]))
+    made = [averaged(piece, noise) for piece in pieces]
+    profiles = Profiles(
+        np.stack([values for values, _ in made]),
+        np.stack([rows for _, rows in made]),
+        np.array([piece.center for piece in pieces]),
+        float(np.sqrt(1.0 + drift**2)),
+    )
+    fit = fit_shared(profiles, noise, lines.width_px)
+    for _ in range(2):
+        if fit is None:
+            return None
+        keep = _like_the_others(fit, np.array([piece.line for piece in pieces]))
+        if keep.all():
+            break
+        pieces = [piece for piece, kept in zip(pieces, keep, strict=True) if kept]
+        profiles = profiles.only(keep)
+        fit = fit_shared(profiles, noise, lines.width_px)
+    if fit is None:
+        return None
+    width, error = fit.width
+    if not (np.isfinite(width) and np.isfinite(error) and 0 < error < 0.5 * width):
+        return None
+    along = float(np.mean([piece.start + piece.center for piece in pieces]))
+    across = float(np.mean([piece.across for piece in pieces]))
+    count = len({piece.line for piece in pieces})
+    return Cell(FieldCell(*place, along, across, width, error, count), fit, profiles, tuple(pieces))
+
+
+def _like_the_others(fit: SharedFit, line: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which pieces belong to lines as wide as most are; all where fewer than three lines could say."""
+    numbers = np.unique(line)
+    if numbers.size < 3:
+        return np.ones(line.size, dtype=bool)
+    weight = 1.0 / fit.wider_err**2
+    wider = np.array([np.average(fit.wider[line == k], weights=weight[line == k]) for k in numbers])
+    error = np.array([1.0 / np.sqrt(weight[line == k].sum()) for k in numbers])
+    off = np.abs(wider - np.median(wider))
+    odd = numbers[off > np.hypot(BLEND_SIGMAS * error, BLEND_PART)]
+    return np.asarray(~np.isin(line, odd)) if odd.size < numbers.size - 1 else np.ones(line.size, dtype=bool)
+
+
+def typical_width(cells: list[FieldCell]) -> tuple[float, float]:
+    """Robust mean of the widths of the cells, and its error from those of the cells.
+
+    Cells count alike, less where their own error exceeds what they scatter, and less the further beyond
+    `ROBUST_SIGMAS` they lie (Huber 1964): where lines are bright hardly matters, and where they are only does by
+    the cells that hold none.
+    """
+    width = np.array([cell.fwhm_px for cell in cells])
+    error = np.array([cell.fwhm_err_px for cell in cells])
+    middle = float(np.median(width))
+    scatter = 1.4826 * float(np.median(np.abs(width - middle)))
+    spread = np.sqrt(error**2 + scatter**2 + (1e-4 * middle) ** 2)
+    for _ in range(10):
+        off = np.abs(width - middle) / spread
+        weight = np.minimum(1.0, ROBUST_SIGMAS / np.maximum(off, 1e-9)) / spread**2
+        middle = float(weight @ width / weight.sum())
+    return middle, float(np.sqrt(np.square(weight) @ np.square(error)) / weight.sum())
+
+
+def _fill(
+    frame: Frame, bands: Bands, lines: Lines, noise: Noise, cells: list[Cell], pieces: list[list[Piece]]
+) -> Reading:
+    field = tuple(cell.field for cell in cells)
+    across, length = lengths(frame, bands.axis)
+    width, error = typical_width(list(field))
+    used = [piece for cell in cells for piece in cell.pieces]
+    levels = np.concatenate([cell.fit.own[:, 2] for cell in cells])
+    snr = float(np.median(np.concatenate([_snr(cell, noise) for cell in cells])))
+    saturated = sum(piece.saturated for part in pieces for piece in part)
+    peak = max(float(piece.values.max()) for piece in used)
+    flags = [
+        flag
+        for flag, is_set in (
+            (Flag.SATURATED, lines.rejected > 0 and peak >= 0.95 * ceiling_of(frame)),
+            (Flag.LOW_SNR, snr < LOW_SNR),
+            (Flag.NO_EXPOSURE, not frame.exposure_s),
+        )
+        if is_set
+    ]
+    measurement = Measurement(
+        file=frame.name,
+        position=frame.position,
+        exposure_s=frame.exposure_s,
+        started_utc=frame.started_utc,
+        gain_e_per_adu=frame.gain_e_per_adu,
+        fwhm_px=width,
+        fwhm_err_px=error,
+        snr=snr,
+        background_adu=float(np.median(levels)),
+        background_noise_adu=float(np.sqrt(noise.read)),
+        peak_adu=peak,
+        saturated_px=saturated,
+        dispersion_axis=bands.axis,
+        flags=tuple(flags),
+        mode="lines",
+        field=field,
+        field_px=(length, across),
+    )
+    return Reading(measurement, _drawn(cells))
+
+
+def _snr(cell: Cell, noise: Noise) -> Doubles:
+    """Signal-to-noise of each piece of a line, all its rows together, optimally weighed (Horne 1986)."""
+    pixels = np.arange(cell.profiles.values.shape[1]) - cell.profiles.centers[:, None] - cell.fit.own[:, 1:2]
+    light = cell.fit.own[:, :1] * cell.fit.shape.values(pixels)
+    return np.asarray(np.sqrt(np.sum(light**2 * cell.profiles.rows / noise.variance(light), axis=1)))
+
+
+def _drawn(cells: list[Cell]) -> SpatialProfile:
+    """The brightest line of the cell nearest to the typical width, for the eye."""
+    typical = float(np.median([cell.field.fwhm_px for cell in cells]))
+    cell = min(cells, key=lambda one: abs(one.field.fwhm_px - typical))
+    k = int(np.argmax(cell.fit.own[:, 0]))
+    light, place, level, gradient = cell.fit.own[k]
+    offsets = np.arange(cell.profiles.values.shape[1]) - cell.profiles.centers[k]
+    fit = light * cell.fit.shape.values(offsets - place, cell.profiles.box) + level + gradient * offsets
+    return SpatialProfile(cell.pieces[k].start, cell.profiles.values[k], fit)
+
+
+def _nothing(frame: Frame, reason: str) -> Reading:
+    """The measurement of a frame without lines."""
+    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
+    return Reading(
+        Measurement(
+            file=frame.name,
+            position=frame.position,
+            exposure_s=frame.exposure_s,
+            started_utc=frame.started_utc,
+            gain_e_per_adu=frame.gain_e_per_adu,
+            mode="lines",
+            flags=(Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE),
+            verdict=reason,
+        )
+    )
