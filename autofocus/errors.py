@@ -52,16 +52,31 @@ class SettingsError(AutofocusError):
 
 
 class DeviceError(AutofocusError):
-    """A device failed; ``device`` and ``operation`` name which and at what."""
+    """A device failed; ``device`` and ``operation`` name which and at what.
+
+    ``server`` is the address of a server that did not answer, empty where one did; ``mend`` is what to do about it,
+    the last words of the message.
+    """
 
     exit_code = 3
     default_reason = "device"
 
-    def __init__(self, message: str, *, device: str = "", operation: str = "", number: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        device: str = "",
+        operation: str = "",
+        number: int | None = None,
+        server: str = "",
+        mend: str = "",
+    ) -> None:
         super().__init__(message)
         self.device = device
         self.operation = operation
         self.number = number
+        self.server = server
+        self.mend = mend
 
 
 class DeviceUnreachable(DeviceError):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from alpaca.camera import Camera as AlpycaCamera
@@ -18,7 +17,8 @@ from alpaca.focuser import Focuser as AlpycaFocuser
 
 from autofocus.devices.channel import Address, Answer
 from autofocus.devices.deadlines import Deadlines
-from autofocus.devices.discovery import servers_on
+from autofocus.devices.lookout import Lookout
+from autofocus.devices.recovery import Recovery
 from autofocus.devices.replies import NOT_CONNECTED, is_not_implemented, plain
 from autofocus.devices.values import truth, whole
 from autofocus.devices.wire import ONCE, URGENT, Wire
@@ -36,23 +36,39 @@ class Door:
     Every method raises a branch of `DeviceError` and nothing else (and `Aborted`, when the user stops the run).
     """
 
-    def __init__(self, kind: str, address: str, number: int, clock: Clock, deadlines: Deadlines) -> None:
-        self.wire = Wire(kind, number, Address.parse(address), clock, deadlines)
+    def __init__(
+        self,
+        kind: str,
+        address: str,
+        number: int,
+        clock: Clock,
+        deadlines: Deadlines,
+        lookout: Lookout | None = None,
+    ) -> None:
+        self.wire = Wire(kind, number, Address.parse(address), clock, deadlines, lookout)
         self.clock = clock
         self.deadlines = deadlines
-        self.unique_id = ""
         self.connected_by_us = False
         self.on_return: Callable[[], None] = lambda: None
-        self.returns = 0
         self._open = False
-        self._given_up = False
-        self._recovering = threading.RLock()
+        self._reconnecting: int | None = None
+        self._recovery = Recovery(self.wire, self.wire.lookout, self._reconnect)
         self._members: Any = _MEMBERS[kind](self)
 
     @property
     def device(self) -> str:
         """The device's name in messages."""
         return self.wire.device
+
+    @property
+    def unique_id(self) -> str:
+        """The UniqueID of the device, once connected; empty where its server has none to give."""
+        return self._recovery.unique_id
+
+    @property
+    def returns(self) -> int:
+        """How often its server was lost and found again."""
+        return self._recovery.returns
 
     def read(self, member: str, kind: Callable[[object], T]) -> T:
         """A member's value, checked by ``kind`` (`whole`, `number`, `truth`, `text`, `texts`)."""
@@ -93,8 +109,12 @@ class Door:
 
     def connect(self) -> None:
         """Find the device and connect it unless it is connected already."""
-        connected = self.read("Connected", truth)
-        self.unique_id = self._identity()
+        try:
+            connected = self.read("Connected", truth)
+        except DeviceError as error:
+            self._explain(error)
+            raise
+        self._recovery.identify()
         if not connected:
             self._switch_on()
             self.connected_by_us = True
@@ -109,6 +129,22 @@ class Door:
                 self.write("Connected", False)
         finally:
             self.wire.close()
+
+    def _explain(self, error: DeviceError) -> None:
+        """Raise a better error where the server answers and has no device of our number."""
+        others = None if error.server else self._recovery.others_there()
+        if others is None:
+            return
+        kind, number = self.wire.kind, self.wire.number
+        there, mend = f"no {kind} at all", f"see that {kind}.address is right and that the {kind} is set up there"
+        if others:
+            there, mend = f"{kind} {', '.join(others)}", f"set {kind}.device_number"
+        raise DeviceRefused(
+            f"The server at {self.wire.address} has no {kind} {number} but {there}; {mend}.",
+            device=self.device,
+            operation="Connected",
+            mend=mend,
+        ) from error
 
     def _switch_on(self) -> None:
         version = self.optional("DriverInterface", whole) or 1
@@ -147,102 +183,31 @@ class Door:
 
     def exchange(self, send: Callable[[], dict[str, Any]], operation: str) -> dict[str, Any]:
         """Send a request; when the device is lost, find it again once and repeat what may be repeated."""
-        seen = self.returns
+        seen, began = self.returns, self.clock.monotonic()
+        # A command that must happen once is its caller's: the look at the device's state finds it again.
+        recovers = self._open and threading.get_ident() != self._reconnecting
+        recovers = recovers and operation not in URGENT and operation not in ONCE
+        if recovers and self._recovery.hopeless:
+            self._recovery.look(operation)
+            self.on_return()
+            return send()
         try:
             return send()
         except DeviceError as error:
-            # A command that must happen once is its caller's: the look at the device's state finds it again.
-            if not self._open or operation in URGENT or operation in ONCE or not _means_lost(error):
+            if not recovers or not _means_lost(error):
                 raise
-            self._find_again(error, seen)
+            if self._recovery.find_again(error, seen, began=began):
+                self.on_return()
             return send()
 
-    def _find_again(self, error: DeviceError, seen: int) -> None:
-        with self._recovering:
-            if self.returns > seen:
-                return  # another thread found it meanwhile
-            if self.returns >= self.deadlines.reconnects:
-                raise error
-            self._open = False  # no recovery within the recovery
-            try:
-                self._await_server(error)
-                if not self.read("Connected", truth):
-                    self._switch_on()
-            finally:
-                self._open = True
-            self._given_up = False
-            self.returns += 1
-        self.on_return()
-
-    def _await_server(self, lost: DeviceError) -> None:
-        # Waited for in vain once, it is only looked for: the way out of a run asks many things of a device.
-        end = self.clock.monotonic() + (0.0 if self._given_up else self.deadlines.reconnect_s)
-        self._given_up = True
-        while True:
-            try:
-                if self._adopt_number(self.wire.configured_devices(repeat=False)):
-                    return
-                # Another device may hold our number now; a server that still starts up may yet bring ours.
-                lost = self._came_back_without_ours()
-            except DeviceError:
-                if self._answers() or self._moved_to_another_port():
-                    return
-            if self.clock.monotonic() >= end:
-                raise lost from None
-            self.clock.sleep(self.deadlines.poll_s * 5)
-
-    def _answers(self) -> bool:
-        """Whether a server without the management API is there again."""
-        if self.unique_id:
-            return False  # this one had it, so wait until it has it again
+    def _reconnect(self) -> None:
+        """The server is there again: connect the device, without another recovery within this one."""
+        self._reconnecting = threading.get_ident()
         try:
-            self.wire.get("connected")
-        except DeviceError:
-            return False
-        return True
-
-    def _moved_to_another_port(self) -> bool:
-        """Whether the same machine now serves our device elsewhere; no other machine is trusted with it."""
-        if not self.unique_id:
-            return False
-        for server in servers_on(self.wire.address.host, self.deadlines.discovery_s):
-            moved = replace(self.wire.address, port=server.port)
-            there = Wire(self.wire.kind, self.wire.number, moved, self.clock, self.deadlines)
-            with suppress(DeviceError):
-                if self._adopt_number(there.configured_devices(repeat=False)):
-                    self.wire.move_to(moved)
-                    return True
-        return False
-
-    def _identity(self) -> str:
-        """The UniqueID of our device; empty where the server has no management API."""
-        try:
-            entries = self.wire.configured_devices(repeat=False)
-        except DeviceError:
-            return ""
-        mine = (e for e in entries if self._of_our_kind(e) and e.get("DeviceNumber") == self.wire.number)
-        return str(next(mine, {}).get("UniqueID") or "")
-
-    def _of_our_kind(self, entry: dict[str, Any]) -> bool:
-        return str(entry.get("DeviceType", "")).lower() == self.wire.kind
-
-    def _adopt_number(self, entries: list[dict[str, Any]]) -> bool:
-        """After a restart the device may have another number: its UniqueID tells; False when it is not there."""
-        if not self.unique_id:
-            return True
-        for entry in entries:
-            if self._of_our_kind(entry) and entry.get("UniqueID") == self.unique_id:
-                with self._translating("configureddevices"):
-                    self.wire.number = whole(entry["DeviceNumber"])
-                return True
-        return False
-
-    def _came_back_without_ours(self) -> DeviceUnreachable:
-        return DeviceUnreachable(
-            f"The server at {self.wire.address} came back without our {self.wire.kind}; start the driver again.",
-            device=self.device,
-            operation="configureddevices",
-        )
+            if not self.read("Connected", truth):
+                self._switch_on()
+        finally:
+            self._reconnecting = None
 
     @contextmanager
     def _translating(self, member: str) -> Iterator[None]:

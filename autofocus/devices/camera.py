@@ -12,6 +12,7 @@ from autofocus.devices.camera_settings import CameraSetup, Subframe
 from autofocus.devices.deadlines import Deadlines
 from autofocus.devices.download import Download
 from autofocus.devices.exposure import Exposure
+from autofocus.devices.lookout import Lookout
 from autofocus.devices.values import number, text, truth, whole
 from autofocus.errors import DeviceError, DeviceRefused, DeviceTimeout, FrameError
 from autofocus.model import Frame
@@ -27,10 +28,16 @@ _NO_SENSOR_C = -126.0  # drivers without a thermometer report -127 or less
 class AlpacaCamera:
     """A camera behind an Alpaca server, as `autofocus.ports.Camera` describes it."""
 
-    def __init__(self, settings: CameraSettings, clock: Clock, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        settings: CameraSettings,
+        clock: Clock,
+        deadlines: Deadlines | None = None,
+        lookout: Lookout | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
-        self._door = Door("camera", settings.address, settings.device_number, clock, deadlines or Deadlines())
+        self._door = Door("camera", settings.address, settings.device_number, clock, deadlines or Deadlines(), lookout)
         self._setup = CameraSetup(self._door, settings)
         self._exposure = Exposure(self._door, readout_s=settings.download_timeout_s)
         self._download = Download(self._door, settings.download_timeout_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,12 @@ from autofocus.errors import SettingsError
 
 DEFAULT_PORT = 11111
 _CHUNK = 1 << 20
+# Windows has numbers of its own for these beside those of POSIX.
+_UNREACHABLE = {
+    getattr(errno, name)
+    for name in ("EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EHOSTDOWN", "WSAEHOSTUNREACH", "WSAENETUNREACH")
+    if hasattr(errno, name)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,22 @@ class Address:
 
 class NotSent(OSError):
     """No connection came about: the server cannot have seen the request."""
+
+
+class Refused(NotSent):
+    """The machine is there and nothing listens on the port."""
+
+
+class NoSuchHost(NotSent):
+    """No machine of that name is known."""
+
+
+class NoRoute(NotSent):
+    """No network leads to the machine."""
+
+
+class NobodyThere(NotSent):
+    """The machine does not answer at all: it is off, or a firewall is silent."""
 
 
 class Lost(OSError):
@@ -165,22 +188,36 @@ def _set_timeout(response: requests.Response, seconds: float) -> None:
 
 def _translated(error: Exception, within_s: float) -> OSError:
     if isinstance(error, requests.ConnectTimeout):
-        return NotSent(f"no connection within {within_s:g} s")
+        return NobodyThere(f"no connection within {within_s:.3g} s")
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
-        return Late(f"no answer within {within_s:g} s")
-    if _caused_by(error, urllib3.exceptions.NewConnectionError):
-        return NotSent("connection refused, or no such host")
+        return Late(f"no answer within {within_s:.3g} s")
+    unconnected = _found(error, urllib3.exceptions.NewConnectionError)
+    if unconnected is not None:
+        return _why_unconnected(unconnected)
     return Lost("the connection broke: " + _short(error))
 
 
-def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+def _why_unconnected(error: BaseException) -> NotSent:
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return NoSuchHost("no machine of that name is known")
+    cause = error.__cause__
+    if isinstance(cause, ConnectionRefusedError):
+        return Refused("connection refused")
+    if isinstance(cause, OSError) and cause.errno in _UNREACHABLE:
+        return NoRoute("no network leads there")
+    return NotSent(f"no connection: {_short(cause or error)}")
+
+
+def _found(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The error of this kind among an error's reasons and causes."""
     while error is not None:
         reason = getattr(error, "reason", None)
-        if isinstance(error, kind) or isinstance(reason, kind):
-            return True
+        for one in (error, reason):
+            if isinstance(one, kind):
+                return one
         inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
         error = inner or error.__cause__
-    return False
+    return None
 
 
 def _short(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autofocus.devices.alpaca import Door
 from autofocus.devices.deadlines import Deadlines
+from autofocus.devices.lookout import Lookout
 from autofocus.devices.motion import Motion
 from autofocus.devices.replies import INVALID_OPERATION, is_not_implemented
 from autofocus.devices.values import number, text, truth, whole
@@ -17,9 +18,15 @@ _NO_SENSOR_C = -126.0  # drivers without a thermometer report -127 or less
 class AlpacaFocuser:
     """A focuser behind an Alpaca server, as `autofocus.ports.Focuser` describes it."""
 
-    def __init__(self, settings: FocuserSettings, clock: Clock, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        settings: FocuserSettings,
+        clock: Clock,
+        deadlines: Deadlines | None = None,
+        lookout: Lookout | None = None,
+    ) -> None:
         self._settings = settings
-        self._door = Door("focuser", settings.address, settings.device_number, clock, deadlines or Deadlines())
+        self._door = Door("focuser", settings.address, settings.device_number, clock, deadlines or Deadlines(), lookout)
         self._motion = Motion(self._door, settings)
         self._facts = FocuserFacts(name=self._door.device)
         self._compensated = False

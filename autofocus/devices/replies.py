@@ -12,6 +12,9 @@ INVALID_VALUE = 0x401
 NOT_CONNECTED = 0x407
 INVALID_OPERATION = 0x40B
 
+HTTP_OK = 200
+UNAUTHORIZED = (401, 403)
+_SERVER_ERRORS = 500
 _TEXT_LIMIT = 200
 # Drivers behind COM report their errors as HRESULTs: ASCOM's own block, E_NOTIMPL and .NET's NotSupported.
 _ASCOM_HRESULT = 0x80040000
@@ -75,9 +78,10 @@ def is_final(error: DeviceRefused) -> bool:
 class MalformedReply(ValueError):
     """The reply is not Alpaca: a web page, broken JSON, missing keys, an HTTP error."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, *, is_web_page: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.is_web_page = is_web_page
 
 
 def read_reply(
@@ -101,7 +105,11 @@ def read_reply(
             return reply
     if not numbered and isinstance(reply, dict) and "Value" in reply and 200 <= status < 300:
         return reply
-    raise MalformedReply(_describe(body, status, reply), status)
+    text = plain(body[:2000].decode("utf-8", "replace"))
+    # A proxy before an Alpaca server may also answer with pages: that it wants a password, or that nobody is behind it.
+    wanted = status < _SERVER_ERRORS and status not in UNAUTHORIZED
+    page = wanted and text.lower().startswith(("<!doctype", "<html"))
+    raise MalformedReply(_describe(text, status, reply), status, is_web_page=page)
 
 
 def _error_number(reply: dict[str, Any]) -> int | None:
@@ -109,8 +117,7 @@ def _error_number(reply: dict[str, Any]) -> int | None:
     return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
-def _describe(body: bytes | bytearray, status: int, reply: object) -> str:
-    text = plain(body[:2000].decode("utf-8", "replace"))
+def _describe(text: str, status: int, reply: object) -> str:
     if not 200 <= status < 300:
         return f"HTTP {status}" + (f" ({text})" if text else "")
     if text.lower().startswith(("<!doctype", "<html")):

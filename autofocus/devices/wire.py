@@ -7,10 +7,12 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from autofocus.devices.channel import Address, Answer, Channel, Late, NotSent, TooLarge
+from autofocus.devices.channel import Address, Answer, Channel, NotSent
 from autofocus.devices.deadlines import Deadlines
-from autofocus.devices.replies import MalformedReply, is_final, plain, read_reply
-from autofocus.errors import DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
+from autofocus.devices.lookout import Lookout
+from autofocus.devices.replies import MalformedReply, is_final, read_reply
+from autofocus.devices.unanswered import unanswered
+from autofocus.errors import DeviceError, DeviceRefused
 from autofocus.ports import Clock
 
 # Carried out twice, these do something else than once: the caller looks at the device's state before it repeats one.
@@ -25,7 +27,16 @@ _transactions = itertools.count(1)
 class Wire:
     """The road to one device: ordinary requests, images and each command have sessions of their own."""
 
-    def __init__(self, kind: str, number: int, address: Address, clock: Clock, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        kind: str,
+        number: int,
+        address: Address,
+        clock: Clock,
+        deadlines: Deadlines,
+        lookout: Lookout | None = None,
+    ) -> None:
+        self.lookout = lookout or Lookout()
         self.kind = kind
         self.number = number
         self.clock = clock
@@ -83,7 +94,7 @@ class Wire:
                 keep_going=keep_going,
             )
         except OSError as error:
-            raise self._fault(error, "imagearray") from error
+            raise unanswered(error, self.kind, self.number, self.address, "imagearray") from error
 
     def close(self) -> None:
         """Give all connections back."""
@@ -97,9 +108,12 @@ class Wire:
         self, method: str, path: str, operation: str, fields: Mapping[str, Any], within_s: float
     ) -> dict[str, Any]:
         """Try once and then up to ``repeats`` times more, all begun within ``repeat_within_s``."""
+        repeats = self.deadlines.repeats
+        if self.lookout.given_up(str(self.address)):
+            repeats, within_s = 0, min(within_s, self.deadlines.lost_s)
         end = self.clock.monotonic() + max(self.deadlines.repeat_within_s, within_s)
         pause = self.deadlines.pause_s
-        for left in range(self.deadlines.repeats, -1, -1):
+        for left in range(repeats, -1, -1):
             try:
                 remaining = max(end - self.clock.monotonic(), 0.01)
                 return self._once(method, path, operation, fields, min(within_s, remaining))
@@ -123,29 +137,10 @@ class Wire:
             numbered = not path.startswith("/management")
             return read_reply(answer.body, answer.status, self.device, operation, numbered=numbered)
         except (OSError, MalformedReply) as error:
-            raise self._fault(error, operation) from error
+            raise unanswered(error, self.kind, self.number, self.address, operation) from error
         finally:
             if alone:
                 channel.close()
-
-    def _fault(self, error: OSError | MalformedReply, operation: str) -> DeviceError:
-        """Our error for a fault of the network or the server."""
-        what, device = f"The {self.device} did not answer {operation}", self.device
-        kind: type[DeviceError] = DeviceUnreachable
-        if isinstance(error, Late):
-            kind, mend = DeviceTimeout, "see whether the server or the network is overloaded or the driver hangs"
-        elif isinstance(error, MalformedReply):
-            what, kind = f"The {device} answered {operation} with", DeviceUnreachable
-            mend = f"see that {self.address} is an Alpaca server with a {self.kind} {self.number}"
-            if error.status in (401, 403):
-                mend = f"give {self.kind}.address as user:password@host:port"
-        elif isinstance(error, TooLarge):
-            what, kind, mend = f"The {device} answered {operation} with", DeviceRefused, "restart its server"
-        elif isinstance(error, NotSent):
-            mend = f"see that the Alpaca server runs, that {self.kind}.address is right, and that no firewall blocks it"
-        else:
-            mend = "see whether the server still runs and the network is up"
-        return kind(f"{what}: {plain(error)}; {mend}.", device=device, operation=operation)
 
 
 def never_arrived(error: DeviceError) -> bool:

@@ -95,7 +95,7 @@ class FakeFocuser:
 
     def where(self) -> int:
         done = min(max(time.monotonic() - self.began - self.late_s, 0.0) * self.speed, abs(self.target - self.origin))
-        return round(self.origin + np.sign(self.target - self.origin) * done)
+        return round(float(self.origin + np.sign(self.target - self.origin) * done))
 
     def position(self) -> int:
         if not self.absolute:
@@ -323,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return 404, "text/plain", b"no"
             return 200, "application/json", json.dumps({"Value": self.fake.devices()}).encode()
         kind, number, operation = parts[2], int(parts[3]), parts[4]
-        if number != self.fake.numbers[kind]:
+        if number != self.fake.numbers.get(kind):
             return 400, "text/plain", b"device not configured"
         try:
             if operation == "imagearray":

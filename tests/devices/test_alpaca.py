@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 
 from autofocus.devices.alpaca import Door
 from autofocus.devices.clock import RealClock
+from autofocus.devices.lookout import Lookout
 from autofocus.devices.values import number, truth, whole
 from autofocus.errors import DeviceError, DeviceRefused, DeviceUnreachable
 from tests.devices.fake_alpaca import QUICK, AscomError, FakeServer
@@ -97,7 +99,17 @@ def test_a_device_with_a_wrong_interface_version_is_connected_the_old_way(server
     assert server.count("connected") == 1
 
 
-def test_no_device_under_the_number(server: FakeServer, clock: RealClock) -> None:
+def test_under_a_wrong_number_the_devices_that_exist_are_named(server: FakeServer, clock: RealClock) -> None:
+    words = r"server at \S+ has no focuser 5 but focuser 0 \(focuser\); set focuser.device_number"
+    with pytest.raises(DeviceRefused, match=words):
+        Door("focuser", server.address, 5, clock, QUICK).connect()
+    del server.numbers["focuser"]
+    with pytest.raises(DeviceRefused, match=r"no focuser 0 but no focuser at all; see that focuser.address"):
+        Door("focuser", server.address, 0, clock, QUICK).connect()
+
+
+def test_a_wrong_number_at_a_server_without_management(server: FakeServer, clock: RealClock) -> None:
+    server.management = False
     with pytest.raises(DeviceUnreachable, match=r"focuser 5 .*device not configured"):
         Door("focuser", server.address, 5, clock, QUICK).connect()
 
@@ -182,6 +194,48 @@ def test_a_server_gone_for_good_ends_in_time(server: FakeServer, door: Door) -> 
         door.read("Position", whole)
     assert time.monotonic() - began < 1.0 + 2.0 + 1.5
     server.start()
+
+
+def test_who_waits_for_a_lost_server_says_so_once_and_when_it_is_back(server: FakeServer, clock: RealClock) -> None:
+    lookout, told = Lookout(), list[str]()
+    lookout.inform = told.append
+    doors = [Door(kind, server.address, 0, clock, QUICK, lookout) for kind in ("camera", "focuser")]
+    for door in doors:
+        door.connect()
+    server.stop()
+    threading.Timer(0.8, server.start).start()
+    threads = [threading.Thread(target=door.read, args=("Name", str)) for door in doors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    at = server.address
+    assert re.fullmatch(
+        rf"no answer from the \w+ 0 at {at} since \d s \(connection refused\); trying until \d\d:\d\d:\d\d UTC", told[0]
+    )
+    assert re.fullmatch(rf"the \w+ 0 at {at} answers again, after [01] s", told[1])
+    assert len(told) == 2
+
+
+def test_a_server_waited_for_in_vain_is_only_looked_for(server: FakeServer, clock: RealClock) -> None:
+    lookout = Lookout()
+    camera, focuser = (Door(kind, server.address, 0, clock, QUICK, lookout) for kind in ("camera", "focuser"))
+    camera.connect()
+    focuser.connect()
+    server.stop()
+    with pytest.raises(DeviceUnreachable):
+        camera.read("Name", str)
+    began = time.monotonic()
+    for member in ("Position", "IsMoving", "MaxStep", "Name"):
+        with pytest.raises(DeviceUnreachable, match=rf"focuser 0 at \S+ did not answer {member.lower()}: .* refused"):
+            focuser.read(member, str)
+    with pytest.raises(DeviceUnreachable, match="halt"):
+        focuser.call("Halt")
+    assert time.monotonic() - began < 0.3
+    server.start()
+    lookout.give_up(server.address, clock.monotonic() - 10.0, ConnectionRefusedError("connection refused"))
+    assert focuser.read("Position", whole) == 5000
+    assert camera.read("Name", str) == "Fake camera"
 
 
 def test_a_device_that_others_disconnected_is_connected_again(server: FakeServer, door: Door) -> None:

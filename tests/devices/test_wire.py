@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import re
 import socket
 import threading
 import time
@@ -8,6 +10,8 @@ import pytest
 
 from autofocus.devices.channel import Address
 from autofocus.devices.clock import RealClock
+from autofocus.devices.replies import MalformedReply, read_reply
+from autofocus.devices.unanswered import unanswered
 from autofocus.devices.wire import Wire, never_arrived
 from autofocus.errors import (
     Aborted,
@@ -101,6 +105,50 @@ def test_nobody_there(clock: RealClock) -> None:
     with pytest.raises(DeviceUnreachable, match=r"camera 3 at 127.0.0.1:\d+ .*camera.address") as caught:
         wire.get("name")
     assert never_arrived(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cause", "said", "mend"),
+    [
+        (ConnectionRefusedError(111, "refused"), "no program listens on port 4 ", "start its Alpaca server"),
+        (socket.gaierror(-2, "unknown"), "no machine is known by the name bench", "correct camera.address"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "no network leads to bench", "in the same network"),
+        (OSError(errno.ENETUNREACH, "no network"), "no network leads to bench", "in the same network"),
+        (TimeoutError(), "bench does not answer at all", "see that the machine is switched on"),
+        (OSError(errno.EADDRNOTAVAIL, "no address"), "no connection: OSError", "see that camera.address is right"),
+    ],
+)
+def test_each_way_to_have_no_connection_has_its_own_words(
+    clock: RealClock, monkeypatch: pytest.MonkeyPatch, cause: OSError, said: str, mend: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise cause
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
+    wire = Wire("camera", 0, Address.parse("bench:4"), clock, QUICK)
+    with pytest.raises(DeviceUnreachable, match=said) as caught:
+        wire.get("connected")
+    assert never_arrived(caught.value)
+    assert caught.value.server == "bench:4"
+    assert mend in caught.value.mend
+    assert caught.value.message.endswith(f"; {caught.value.mend}.")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b"<!DOCTYPE html>", r"no Alpaca server answers there \(a web page does\); correct host and port"),
+        (404, b"<html>", r"no Alpaca server answers there \(a web page does, HTTP 404\); correct host and port"),
+        (401, b"<html>", "answered name with HTTP 401 .*; give camera.address as user:password@host:port"),
+        (502, b"<html>", "answered name with HTTP 502 .*; see that bench:4 is an Alpaca server with a camera 0"),
+    ],
+)
+def test_a_web_page_is_no_alpaca_server(status: int, body: bytes, said: str) -> None:
+    with pytest.raises(MalformedReply) as caught:
+        read_reply(body, status, "camera 0", "name")
+    error = unanswered(caught.value, "camera", 0, Address.parse("bench:4"), "name")
+    assert re.search(said, error.message)
+    assert error.server == ""
 
 
 @pytest.mark.parametrize(("operation", "fields"), [("move", {"Position": 1}), ("startexposure", {"Duration": 0.01})])
