@@ -11,7 +11,7 @@ import numpy as np
 from autofocus.devices.clock import VirtualClock
 from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag, FocusResult, Measurement, Objective, Sample, Sweep
-from autofocus.search.approach import Direction, waypoints
+from autofocus.search.approach import RUN_UP_STEPS, Direction, waypoints
 from autofocus.search.task import FocusTask, Search
 from autofocus.settings import CameraSettings, FocuserSettings, MeasureSettings, SearchSettings
 from simulators.bench import Bench
@@ -78,7 +78,7 @@ class BenchObserver:
         except StopIteration as end:
             result: FocusResult = end.value
         if result.outcome == "focused" and result.best is not None and result.confirmed is None:
-            self.go_to(round(result.best.position))
+            self.go_to(round(result.best.position), RUN_UP_STEPS)
         return result
 
     def observe(self, sweep: Sweep) -> tuple[Measurement, ...]:
@@ -88,7 +88,7 @@ class BenchObserver:
     def look(self, sample: Sample) -> Measurement:
         """One exposure where the sample says."""
         began = self.clock.monotonic()
-        reached = self.go_to(sample.position)
+        reached = self.go_to(sample.position, sample.run_up_steps)
         self.clock.sleep(SETTLE_S)
         exposure_s = sample.exposure_s or self.scenario.exposure_s
         numbers = self._drawn_numbers(exposure_s) if self.scenario.drawn_numbers else self._expose(exposure_s)
@@ -144,7 +144,7 @@ class BenchObserver:
             snr=electrons / noise / np.sqrt(COLUMNS),
         )
 
-    def go_to(self, target: int) -> int:
+    def go_to(self, target: int, run_up_steps: int = 0) -> int:
         """Approach a position as a session would."""
         facts = self.focuser.facts
         way = waypoints(
@@ -152,6 +152,7 @@ class BenchObserver:
             target,
             approach=self.scenario.approach,
             backlash_steps=self.scenario.backlash_steps,
+            run_up_steps=run_up_steps,
             last=self._arrived,
             low=facts.low,
             high=facts.high,
@@ -173,10 +174,10 @@ class BenchObserver:
 
 
 def _options(scenario: Scenario, settings: SearchSettings) -> BenchOptions:
+    usual: dict[str, Any] = {
+        "start_offset_steps": scenario.offset_steps,
+        "start_objective": settings.objective,
+        "backlash_steps": scenario.backlash_steps,
+    }
     small = {} if scenario.full_frames else {"sensor_px": (320, 260)}
-    return BenchOptions(
-        start_offset_steps=scenario.offset_steps,
-        start_objective=settings.objective,
-        backlash_steps=scenario.backlash_steps,
-        **{**small, **scenario.options},
-    )
+    return BenchOptions(**{**usual, **small, **scenario.options})

@@ -10,7 +10,7 @@ import numpy as np
 from autofocus.curve.design import Design, next_positions
 from autofocus.model import BestFocus, Measurement
 from autofocus.search.approach import Direction, sign
-from autofocus.search.sweep import Room, clipped, is_inside
+from autofocus.search.travel import Room, clipped, is_inside
 from autofocus.settings import SearchSettings
 
 NEARLY = 1.2  # of the tolerance: one more exposure should do

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from autofocus.search.travel import clipped, is_inside
+
 Direction = Literal["inward", "outward"]
 """Inward is towards smaller positions."""
+
+RUN_UP_STEPS = 60
+"""How far a search arrives from, at the least and where there is room: play that nobody declared is mostly less."""
 
 
 def sign(direction: Direction) -> int:
@@ -50,6 +55,7 @@ def waypoints(
     *,
     approach: Direction,
     backlash_steps: int,
+    run_up_steps: int = 0,
     last: Direction | None = None,
     low: int | None = None,
     high: int | None = None,
@@ -64,6 +70,8 @@ def waypoints(
         Direction of the last motion.
     backlash_steps : int
         How far to overshoot; 0 for a focuser without backlash.
+    run_up_steps : int
+        Overshoot by so much if that is more, as far as the limits allow.
     last : {"inward", "outward"} or None
         Direction of the motion that ended at ``current``, with its slack taken up; None if unknown.
     low, high : int or None
@@ -80,13 +88,13 @@ def waypoints(
         The overshoot does not fit inside the limits: targets are to be planned inside `reachable`.
     """
     travel = (target - current) * sign(approach)
-    if backlash_steps == 0:
+    overshoot = max(backlash_steps, run_up_steps)
+    if overshoot == 0 or (travel >= 0 and last == approach):
         return () if travel == 0 else (target,)
-    if travel >= 0 and last == approach:
-        return () if travel == 0 else (target,)
-    if travel >= backlash_steps:
+    if travel >= overshoot:
         return (target,)  # a motion this long takes up the slack by itself
     turn = target - sign(approach) * backlash_steps
-    if (low is not None and turn < low) or (high is not None and turn > high):
+    if not is_inside(turn, (low, high)):
         raise ValueError(f"reaching {target} {approach} needs an overshoot to {turn}, outside the travel {low}..{high}")
-    return (turn, target)
+    turn = round(clipped(target - sign(approach) * overshoot, (low, high)))
+    return (target,) if turn in (current, target) else (turn, target)

@@ -10,8 +10,8 @@ from autofocus.errors import NoFocusFound
 from autofocus.model import Measurement, Sweep
 from autofocus.search.approach import sign
 from autofocus.search.log import ObservingLog, has_trace
-from autofocus.search.sweep import clipped, is_inside
 from autofocus.search.task import FocusTask
+from autofocus.search.travel import clipped, is_inside
 from autofocus.search.vertex import VertexPosterior, VertexPrior, locate_vertex
 
 SPACING_PER_BLUR = 0.43  # a sweep of ± 4 spacings then reaches widths of twice the floor

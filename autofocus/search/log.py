@@ -7,6 +7,7 @@ from statistics import median
 from typing import Literal
 
 from autofocus.model import Confirmation, Flag, FocusCurves, Measurement, Phase, Sample, Sweep
+from autofocus.search.approach import RUN_UP_STEPS
 from autofocus.search.task import FocusTask
 
 Ask = Generator[Sweep, tuple[Measurement, ...], tuple[Measurement, ...]]
@@ -81,7 +82,7 @@ class ObservingLog:
             self._end()
         if not granted:
             return ()
-        samples = tuple(Sample(position, phase, self.exposure_s) for position in granted)
+        samples = tuple(Sample(position, phase, self.exposure_s, RUN_UP_STEPS) for position in granted)
         got = yield Sweep(samples, why, curves, follow)
         self.measurements.extend(got)
         if len(got) < len(samples):

@@ -10,7 +10,7 @@ from autofocus.search.approach import Direction, sign
 from autofocus.search.fitting import used_positions
 from autofocus.search.gates import CONTRAST_SIGMAS, Verdict
 from autofocus.search.log import ObservingLog
-from autofocus.search.sweep import is_inside
+from autofocus.search.travel import is_inside
 
 BUDGETS = {"time_limit": "the time allowed", "exposure_limit": "the exposures allowed"}
 LEAST_SAMPLES = 5

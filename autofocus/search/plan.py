@@ -15,8 +15,9 @@ from autofocus.search.exposure import first_exposure, fitting_exposure, overexpo
 from autofocus.search.fitting import fit_log, used_frames, used_positions
 from autofocus.search.locate import Estimate, first_guess, half_span, locate, posterior_of
 from autofocus.search.log import ObservingLog, has_trace
-from autofocus.search.sweep import clipped, is_inside, symmetric_sweep
+from autofocus.search.sweep import symmetric_sweep
 from autofocus.search.task import FocusTask, Search
+from autofocus.search.travel import clipped, is_inside
 
 LEAST_EACH_SIDE = 2  # nodes of the first, thin sweep; refining fills in what the error still needs
 MOST_WIDENINGS = 6

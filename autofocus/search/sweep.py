@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autofocus.search.approach import Direction, in_order
-
-Room = tuple[int | None, int | None]
+from autofocus.search.travel import Room, is_inside
 
 STANDS_IN = 0.5  # of the spacing: a frame this near to a planned position stands in for it
 STANDS_IN_BEYOND = 1.0  # of the spacing, for a frame beyond an end of the sweep, which brackets all the better
@@ -72,19 +71,6 @@ def _without_taken(nodes: list[int], taken: Sequence[float], spacing: float) -> 
         if abs(nearest - x) < (STANDS_IN_BEYOND if beyond else STANDS_IN) * spacing:
             free.remove(nearest)
     return free
-
-
-def is_inside(position: float, room: Room) -> bool:
-    """Can the position be approached the right way?"""
-    low, high = room
-    return (low is None or position >= low) and (high is None or position <= high)
-
-
-def clipped(position: float, room: Room) -> float:
-    """The position of the room nearest to ``position``."""
-    low, high = room
-    inside = position if high is None else min(position, high)
-    return inside if low is None else max(inside, low)
 
 
 def _shift_into(first: float, last: float, room: Room) -> float:

@@ -11,8 +11,9 @@ from typing import Any
 
 from autofocus.errors import Aborted, AutofocusError, JournalError
 from autofocus.model import FocusResult, Sweep
-from autofocus.search.sweep import clipped
+from autofocus.search.approach import RUN_UP_STEPS
 from autofocus.search.task import FocusTask, Search
+from autofocus.search.travel import clipped
 from autofocus.session import history, lock, opening, records
 from autofocus.session.budget import Budget
 from autofocus.session.darkroom import Darkroom, Measure
@@ -196,7 +197,7 @@ class _Run:
         target = round(clipped(result.best.position if confirmed is None else confirmed, task.room))
         told = PhaseChanged(elapsed_s=self._stream.elapsed_s, phase="arriving", why=f"Moving to best focus at {target}")
         self._stream.tell(told)
-        self._motion.go_to(target)
+        self._motion.go_to(target, RUN_UP_STEPS)
 
     def _leave(self, result: FocusResult, error: BaseException | None) -> Ending:
         homecoming = Homecoming(

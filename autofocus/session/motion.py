@@ -41,10 +41,13 @@ class Motion:
         self.position = found
         return found
 
-    def go_to(self, target: int) -> int:
-        """Bring it there and return where it stands; raise `PositionNotReached` if that is not the target."""
+    def go_to(self, target: int, run_up_steps: int = 0) -> int:
+        """Bring it there and return where it stands; raise `PositionNotReached` if that is not the target.
+
+        A motion that reverses comes from ``run_up_steps`` beyond, if that is more than the backlash declared.
+        """
         current = self.locate()
-        way = self._way(current, target)
+        way = self._way(current, target, run_up_steps)
         if way:
             with self._guiding.moving():
                 for point in way:
@@ -77,7 +80,7 @@ class Motion:
         """Does it stand where it was left? Another program may have moved it."""
         return abs(self.locate() - reached) <= self._settings.position_tolerance_steps
 
-    def _way(self, current: int, target: int) -> tuple[int, ...]:
+    def _way(self, current: int, target: int, run_up_steps: int) -> tuple[int, ...]:
         facts, settings = self._focuser.facts, self._settings
         try:
             return waypoints(
@@ -85,6 +88,7 @@ class Motion:
                 target,
                 approach=settings.approach,
                 backlash_steps=settings.backlash_steps,
+                run_up_steps=run_up_steps,
                 last=self._arrived,
                 low=facts.low,
                 high=facts.high,

@@ -135,7 +135,7 @@ class LiveObserver:
         already = self._motion.position
         moves = self._ledger.moves
         self._hop_towards(sample.position)
-        reached = self._motion.go_to(sample.position)
+        reached = self._motion.go_to(sample.position, sample.run_up_steps)
         if moves == self._ledger.moves and already == reached and self._pending:
             return reached, GuidingState()  # a repeat: nothing moved, so nothing has to settle
         return reached, self._settle(reached)
