@@ -20,7 +20,8 @@ FRAME_FIELDS = (
     "center_px", "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "dispersion_axis",
     "flags", "started_utc",
 )  # fmt: skip
-REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass")
+REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass", "mode")
+STAR_FIELDS = ("hfr_px", "hfr_err_px", "half_max_px", "half_max_err_px", "stars")
 EXIT_CODES = {
     "settings": 2, "device": 3, "busy": 3, "guiding": 5, "frame": 6, "storage": 7, "internal": 1,
 }  # fmt: skip
@@ -38,7 +39,8 @@ class Tally:
 def frame_object(measurement: Measurement) -> dict[str, Any]:
     """The object of one frame; what was not measured is None, whole positions are integers."""
     made = jsonform.encode(measurement)
-    data = {name: made[name] for name in (*FRAME_FIELDS, *REST_FIELDS)}
+    of_its_kind = STAR_FIELDS if measurement.mode == "stars" else ()
+    data = {name: made[name] for name in (*FRAME_FIELDS, *REST_FIELDS, *of_its_kind)}
     data["position"] = whole(measurement.position)
     return data
 

@@ -1,0 +1,1 @@
+"""A field of stars to half-flux radius, width and flux."""

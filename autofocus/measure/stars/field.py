@@ -1,0 +1,149 @@
+"""Measure a field of stars: find them, trust some, and say how large and how bright they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from autofocus.measure.reading import Reading, SpatialProfile
+from autofocus.measure.stars.detection import find_spots
+from autofocus.measure.stars.radial import Array
+from autofocus.measure.stars.selection import Selection, select
+from autofocus.measure.stars.sky import Field, above_sky
+from autofocus.measure.stars.star import Star
+from autofocus.model import NAN, Flag, Frame, Measurement, StarImage
+from autofocus.settings import MeasureSettings
+
+LOW_SNR = 15.0  # of the flux of all the stars that count
+ELONGATED = 1.6
+REACH = 1.5  # apertures: of the profile that is drawn
+
+
+def measure_stars(frame: Frame, settings: MeasureSettings) -> Reading:
+    """Measure the size and the light of the stars on a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any image; pixels may be NaN.
+    settings : MeasureSettings
+        Of which only the plate scale counts.
+
+    Returns
+    -------
+    Reading
+        ``hfr_px`` is the half-flux radius, the mean of the stars that count; ``fwhm_px`` twice that, which is the FWHM
+        of a Gaussian star and grows all the way into the doughnuts, where a width at half maximum misleads;
+        ``half_max_px`` is the full width at half maximum itself. ``nsig`` is the flux of these stars, ADU/s. Never
+        raises on pixels: without stars the flag ``no_trace`` is set, the numbers are NaN and ``verdict`` says why.
+    """
+    with np.errstate(all="ignore"):
+        field = above_sky(frame.pixels)
+        selection = select(field, find_spots(field.light), frame)
+    if not selection.stars:
+        return Reading(_nothing(frame, selection.reason))
+    return _fill(frame, settings, field, selection)
+
+
+def mean_size(stars: Sequence[Star]) -> tuple[float, float]:
+    """The half-flux radius of a field and its error: the mean of its stars in logarithm, outliers weighed down.
+
+    Weights are 1 / (e² + s²), with a star's own relative error e and the scatter s of the stars beyond those: sizes
+    that differ over the field are no noise, and are the same in every frame, so that s is no part of the error.
+    """
+    sizes = np.log([star.hfr_px for star in stars])
+    errors = np.array([star.hfr_err_px / star.hfr_px for star in stars])
+    middle = float(np.median(sizes))
+    own = np.square(sizes - middle) - np.square(errors)
+    spread = max(float(np.median(own)) / 0.455, 0.0) if len(stars) > 2 else 0.0  # 0.455: the median of chi squared
+    weights = 1.0 / (np.square(errors) + spread)
+    for _ in range(10):
+        pull = np.abs(sizes - middle) * np.sqrt(1.0 / (np.square(errors) + spread))
+        robust: Array = weights / np.maximum(1.0, pull / 2.0)
+        middle = float(robust @ sizes / robust.sum())
+    size = float(np.exp(middle))
+    return size, size * float(np.sqrt(np.square(robust) @ np.square(errors)) / robust.sum())
+
+
+def _fill(frame: Frame, settings: MeasureSettings, field: Field, selection: Selection) -> Reading:
+    stars = selection.stars
+    brightest = stars[0]
+    size, size_err = mean_size(stars)
+    flux = sum(star.flux_adu for star in stars)
+    flux_err = float(np.sqrt(sum(star.flux_err_adu**2 for star in stars)))
+    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
+    scale = settings.plate_scale_arcsec_per_px
+    half_max, half_max_err = _median_width(stars)
+    flags = [*selection.flags]
+    flags += [Flag.LOW_SNR] if flux < LOW_SNR * flux_err else []
+    flags += [] if exposure else [Flag.NO_EXPOSURE]
+    measurement = replace(
+        _known(frame),
+        fwhm_px=2.0 * size,
+        fwhm_err_px=2.0 * size_err,
+        fwhm_arcsec=2.0 * size * scale if scale else NAN,
+        hfr_px=size,
+        hfr_err_px=size_err,
+        half_max_px=half_max,
+        half_max_err_px=half_max_err,
+        nsig=flux / exposure if exposure else NAN,
+        nsig_err=flux_err / exposure if exposure else NAN,
+        snr=flux / flux_err,
+        center_px=brightest.y,
+        background_adu=field.sky_adu,
+        peak_adu=max(star.peak_adu for star in stars) + field.sky_adu,
+        saturated_px=selection.saturated_px,
+        flags=tuple(flags),
+        background_noise_adu=field.noise_adu,
+        notes=_remarks(stars),
+        stars=tuple(
+            StarImage(star.x, star.y, star.hfr_px, star.hfr_err_px, star.flux_adu / (exposure or 1.0)) for star in stars
+        ),
+    )
+    return Reading(measurement, _drawn(brightest, field))
+
+
+def _median_width(stars: Sequence[Star]) -> tuple[float, float]:
+    """Median width at half maximum, and its error from those of the stars."""
+    widths = np.array([star.half_max_px for star in stars])
+    error = float(np.sum(np.array([star.half_max_err_px for star in stars]) ** -2.0) ** -0.5)
+    return float(np.median(widths)), error * (1.25 if len(stars) > 2 else 1.0)  # a median's error, of Gaussian ones
+
+
+def _remarks(stars: Sequence[Star]) -> tuple[str, ...]:
+    elongation = float(np.median([star.elongation for star in stars]))
+    if elongation < ELONGATED:
+        return ()
+    return (f"the stars are {elongation:.1f} times as long as wide: trailed, or out of focus in one direction",)
+
+
+def _drawn(star: Star, field: Field) -> SpatialProfile:
+    """Light along the column of pixels through the brightest star, and the profile through it."""
+    reach = REACH * star.radius_px
+    first, last = max(int(star.y - reach), 0), min(int(star.y + reach) + 1, field.light.shape[0])
+    rows = np.arange(first, last)
+    column = min(max(round(star.x), 0), field.light.shape[1] - 1)
+    distance = np.hypot(rows - star.y, column - star.x)
+    model = np.where(distance < star.radius_px, star.profile(distance), 0.0)
+    return SpatialProfile(first, field.light[rows, column].astype(np.float64) + field.sky_adu, model + field.sky_adu)
+
+
+def _known(frame: Frame) -> Measurement:
+    """What is known of a frame before a pixel is looked at."""
+    return Measurement(
+        file=frame.name,
+        position=frame.position,
+        exposure_s=frame.exposure_s,
+        started_utc=frame.started_utc,
+        gain_e_per_adu=frame.gain_e_per_adu,
+        mode="stars",
+    )
+
+
+def _nothing(frame: Frame, reason: str) -> Measurement:
+    """The measurement of a frame without stars."""
+    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
+    flags = (Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE)
+    return replace(_known(frame), flags=flags, verdict=reason)

@@ -1,0 +1,159 @@
+"""Which stars of a frame are to be trusted: not cut off, saturated or blended, and of the size of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autofocus.measure.stars.detection import Spot
+from autofocus.measure.stars.radial import Array
+from autofocus.measure.stars.sky import Field
+from autofocus.measure.stars.star import Star, measure_star
+from autofocus.model import Flag, Frame
+
+FIRST_MEASURED = 8  # they show what size the stars are
+CLEAR = 0.1  # of the clearest spot: what stands out less is not among the first
+MOST_MEASURED = 60  # and no more than would fill the frame
+SPOT_AREA = 8.0  # side of a star's aperture, in sizes of its spot
+SPOT_SIZES = (0.2, 2.5)  # sizes of the spots of stars, in half-flux radii of the clearest ones
+MOST_USED = 30  # the brightest of those that can be trusted: much the same ones in every frame of a sweep
+LEAST_SNR = 10.0  # of the flux
+SMALLEST_PX = 0.6  # half-flux radius: a single pixel has 0.4, a star of one pixel's width 0.6
+BLENDED_LIGHT = 0.02  # of a star's own flux: what others may bring into its aperture
+SIZE_SPREAD = 0.35  # relative: stars of one frame are of one size, give or take what the optics do at the edges
+FULL = 0.995  # of the ceiling
+CEILINGS = (1023, 4095, 16383)  # of 10, 12 and 14 bits, as stored by cameras that do not say it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """The stars that count, brightest first, what had to be put up with to have any, and why there are none."""
+
+    stars: tuple[Star, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    saturated_px: int = 0
+    reason: str = ""
+
+
+def select(field: Field, spots: Sequence[Spot], frame: Frame) -> Selection:
+    """Measure the clearest spots and keep the stars that can be trusted; if none can, the least bad, flagged.
+
+    Blended stars are preferred to saturated ones, and those to stars that the edge of the frame cuts off.
+    """
+    gain = frame.gain_e_per_adu
+    measured = _distinct(_measured(field, spots, gain))
+    alike = _alike(measured)
+    if not alike:
+        reason = "no stars" if not spots else "no stars: what stands out from the sky is not of a star's shape"
+        return Selection(reason=reason)
+    full = full_pixels(frame, field)
+    counts = [_count_full(full, star) for star in alike]
+    troubles = [
+        (star.cut_off, count > 0, _foreign(star, alike, spots) > BLENDED_LIGHT)
+        for star, count in zip(alike, counts, strict=True)
+    ]
+    best = min(troubles)
+    chosen = [i for i, trouble in enumerate(troubles) if trouble == best]
+    chosen = sorted(chosen, key=lambda i: -alike[i].flux_adu)[:MOST_USED]
+    flags = (Flag.TRUNCATED_WINDOW, Flag.SATURATED, Flag.BLENDED)
+    return Selection(
+        tuple(alike[i] for i in chosen),
+        tuple(flag for flag, is_so in zip(flags, best, strict=True) if is_so),
+        sum(counts[i] for i in chosen),
+    )
+
+
+def _measured(field: Field, spots: Sequence[Spot], gain: float | None) -> list[Star]:
+    """Measure the clearest spots; of the others only those that may be stars of the same size."""
+    stars: list[Star] = []
+    tried, area = 0, 0.0
+    for spot in spots:
+        largest = max((star.hfr_px for star in stars), default=np.inf)
+        smallest = min((star.hfr_px for star in stars), default=0.0)
+        clear = spot.sigmas > CLEAR * spots[0].sigmas and tried < FIRST_MEASURED
+        if not clear and not SPOT_SIZES[0] * smallest <= spot.size_px <= max(SPOT_SIZES[1] * largest, 1.0):
+            continue
+        tried, area = tried + 1, area + (SPOT_AREA * spot.size_px) ** 2
+        star = measure_star(field, spot, gain)
+        if star is not None and _is_star(star):
+            stars.append(star)
+        if tried == MOST_MEASURED or area > field.light.size:
+            break
+    return stars
+
+
+def _is_star(star: Star) -> bool:
+    return (
+        star.hfr_px > SMALLEST_PX
+        and star.half_max_px > 0.0
+        and star.hfr_err_px < 0.5 * star.hfr_px
+        and star.flux_adu > LEAST_SNR * star.flux_err_adu
+    )
+
+
+def _distinct(stars: Sequence[Star]) -> list[Star]:
+    """Each star once: spots that led to the same middle are the same star."""
+    kept: list[Star] = []
+    for star in stars:
+        if all(np.hypot(star.x - other.x, star.y - other.y) > max(star.hfr_px, other.hfr_px) for other in kept):
+            kept.append(star)
+    return kept
+
+
+def _alike(stars: Sequence[Star]) -> list[Star]:
+    """Stars of the size that most of the light has; hits of cosmic rays are smaller, galaxies larger."""
+    if not stars:
+        return []
+    sizes = np.log([star.hfr_px for star in stars])
+    typical = _weighted_median(sizes, np.sqrt([star.flux_adu for star in stars]))
+    return [star for star, size in zip(stars, sizes, strict=True) if abs(size - typical) < SIZE_SPREAD]
+
+
+def _weighted_median(values: Array, weights: Array) -> float:
+    order = np.argsort(values)
+    share = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(share, 0.5 * share[-1])])
+
+
+def full_pixels(frame: Frame, field: Field) -> NDArray[np.bool_]:
+    """Pixels at the camera's ceiling, as it is known or can be told, and those that are no numbers."""
+    ceiling = frame.saturation_adu
+    if ceiling is None and frame.raw.dtype.kind in "iu":
+        highest = int(frame.raw.max())
+        stored = highest if highest in CEILINGS else int(np.iinfo(frame.raw.dtype).max)
+        full = frame.raw >= FULL * stored
+    elif ceiling is None:
+        full = np.zeros(frame.shape, dtype=bool)
+    else:
+        full = field.light >= FULL * ceiling - field.sky_adu
+    return full if field.bad is None else full | field.bad
+
+
+def _count_full(full: NDArray[np.bool_], star: Star) -> int:
+    reach = max(2.0 * star.hfr_px, 1.5)
+    top, left = max(int(star.y - reach), 0), max(int(star.x - reach), 0)
+    return int(np.count_nonzero(full[top : int(star.y + reach) + 2, left : int(star.x + reach) + 2]))
+
+
+def _foreign(star: Star, stars: Sequence[Star], spots: Sequence[Spot]) -> float:
+    """The light of others in a star's aperture, of its own; of what was not measured, by the height of its spot."""
+    light = 0.0
+    for other in stars:
+        apart = float(np.hypot(star.x - other.x, star.y - other.y))
+        if other is not star:
+            light += other.flux_adu * _overlap(apart, star.radius_px, other.hfr_px)
+    for spot in spots:
+        apart = float(np.hypot(star.x - spot.x, star.y - spot.y))
+        own = any(np.hypot(known.x - spot.x, known.y - spot.y) < 1.5 * max(known.hfr_px, 2.0) for known in stars)
+        if not own:
+            light += spot.flux_adu * _overlap(apart, star.radius_px, spot.size_px)
+    return light / star.flux_adu
+
+
+def _overlap(apart: float, radius: float, half: float) -> float:
+    """About the part of a star's light that falls into an aperture at a distance: a Gaussian beyond a straight edge."""
+    sigma = half / 1.18
+    return float(0.5 * (1.0 + np.tanh(0.8 * (radius - apart) / sigma)))
