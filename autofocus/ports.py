@@ -7,7 +7,7 @@ Every wait goes through a `Clock`, so that a stop request ends any of them (`Clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,6 +65,12 @@ class Clock(Protocol):
 
     def shielded(self) -> AbstractContextManager[None]:
         """While entered (orderly clean-up), a stop asked for once does not end `sleep`; a second one does."""
+
+
+class Informant(Protocol):
+    """Devices that say what they are waiting for: whoever listens puts itself in the place of ``inform``."""
+
+    inform: Callable[[str], None]
 
 
 class Camera(Protocol):

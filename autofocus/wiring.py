@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from autofocus.settings import MeasureSettings, Settings
 if TYPE_CHECKING:
     from autofocus.devices.camera import AlpacaCamera
     from autofocus.devices.focuser import AlpacaFocuser
+    from autofocus.devices.lookout import Lookout
     from autofocus.devices.phd2 import Phd2Guider
     from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile
     from autofocus.frames.recorded import RecordedSeries
@@ -40,18 +41,19 @@ def focus(
     recover: bool = False,
 ) -> Ending:
     """One run with the devices that the settings name."""
+    from autofocus.devices.lookout import Lookout
     from autofocus.frames.saving import write_frame
     from autofocus.measure.modes import measure_frame
     from autofocus.search.plan import focus as begin
     from autofocus.session import engine
     from autofocus.session.rig import Rig
-    from autofocus.views.afterwards import leave_reports
 
     with reachable(settings) as reached:
-        camera, focuser = devices(reached, clock)
+        lookout = Lookout()
+        camera, focuser = devices(reached, clock, lookout)
         ending = engine.run(
             reached,
-            Rig(camera, focuser, clock, guider(reached, clock)),
+            Rig(camera, focuser, clock, guider(reached, clock), informant=lookout),
             begin=begin,
             measure=measure_frame,
             write_frame=write_frame,
@@ -59,16 +61,30 @@ def focus(
             on_journal=on_journal,
             recover=recover,
         )
+    return _reported(ending, settings)
+
+
+def _reported(ending: Ending, settings: Settings) -> Ending:
+    """The ending with its reports written; what could not be is a warning, also in result.json."""
+    from autofocus.session.journal import write_result
+    from autofocus.views.afterwards import leave_reports
+
     faults = [] if ending.folder is None else leave_reports(ending.folder, settings.session)
-    return replace(ending, result={**ending.result, "warnings": [*ending.result["warnings"], *faults]})
+    if ending.folder is None or not faults:
+        return ending
+    result = {**ending.result, "warnings": [*ending.result["warnings"], *faults]}
+    with suppress(OSError):  # the disk that took no report may not take this either
+        write_result(ending.folder, result)
+    return replace(ending, result=result)
 
 
-def devices(settings: Settings, clock: Clock) -> tuple[AlpacaCamera, AlpacaFocuser]:
+def devices(settings: Settings, clock: Clock, lookout: Lookout | None = None) -> tuple[AlpacaCamera, AlpacaFocuser]:
     """The camera and the focuser, not yet opened."""
     from autofocus.devices.camera import AlpacaCamera
     from autofocus.devices.focuser import AlpacaFocuser
 
-    return AlpacaCamera(settings.camera, clock), AlpacaFocuser(settings.focuser, clock)
+    camera = AlpacaCamera(settings.camera, clock, lookout=lookout)
+    return camera, AlpacaFocuser(settings.focuser, clock, lookout=lookout)
 
 
 def guider(settings: Settings, clock: Clock) -> Phd2Guider | None:

@@ -184,8 +184,8 @@ def _judge(bench: Bench, ending: Ending, start: int) -> list[str]:
 def _lost(ending: Ending) -> list[str]:
     """What is missing in the session folder."""
     folder = ending.folder
-    if folder is None:
-        return ["lost"]
+    if folder is None:  # a run that was refused before it began leaves none
+        return [] if ending.result["exposures"] == ending.result["moves"] == 0 else ["lost"]
     events = list(read_events(folder))
     taken = [event.file for event in events if isinstance(event, FrameTaken) and event.file]
     measured = sum(isinstance(event, SampleMeasured) for event in events)

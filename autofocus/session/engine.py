@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autofocus.errors import Aborted, AutofocusError, JournalError
+from autofocus.errors import Aborted, AutofocusError, DeviceError, JournalError
 from autofocus.model import FocusResult, Sweep
 from autofocus.search.approach import RUN_UP_STEPS
 from autofocus.search.task import FocusTask, Search
@@ -67,7 +67,10 @@ def run(
             with contextlib.closing(journal):
                 if on_journal is not None:
                     on_journal(journal)
-                return _Run(settings, rig, key, journal, listeners, measure).conduct(begin, recover=recover)
+                ending = _Run(settings, rig, key, journal, listeners, measure).conduct(begin, recover=recover)
+            if ending.folder is None:  # refused before anything was done: there is nothing to keep
+                journal.discard()
+            return ending
     except AutofocusError as error:  # the lock or the folder: no device was touched
         result = records.result_object(records.failure(error, settings.search.objective))
         return Ending(result, records.exit_code(result), None, error)
@@ -122,6 +125,9 @@ class _Run:
         self._observer = LiveObserver(rig, settings, self._motion, self._guiding, self._darkroom, stream, ledger)
         self._opened: list[Close] = []
         self._start: int | None = None
+        self._begun = False
+        if rig.informant is not None:
+            rig.informant.inform = stream.warn
 
     def conduct(self, begin: Begin, *, recover: bool) -> Ending:
         """Focus, come home, and leave the account of it."""
@@ -140,6 +146,7 @@ class _Run:
 
     def _focus(self, begin: Begin, *, recover: bool) -> FocusResult:
         task = self._open(recover=recover)
+        self._begun = True
         budget = Budget(self._settings.search, self._stream, self._ledger)
         result = drive(begin(task), self._observer, budget, self._stream)
         if result.outcome == "focused":
@@ -206,17 +213,19 @@ class _Run:
             self._observer,
             self._stream,
             self._settings.focuser.position_tolerance_steps,
+            silent=error.server if isinstance(error, DeviceError) else "",
         )
         moved = self._ledger.moves > 0
         home = self._start if moved and result.outcome != "focused" else None
         where = homecoming.perform(self._opened, home=home)
-        result = _with_place(result, where, self._start)
+        result = _with_place(result, where, self._start, error)
+        refused = isinstance(error, AutofocusError) and not (self._begun or moved)
         made = records.result_object(
             result,
             position=where.position,
             start_position=self._start,
             tally=self._ledger.tally(),
-            session=str(self._journal.folder),
+            session=None if refused else str(self._journal.folder),
             warnings=self._stream.warnings,
             more={"image_shift": shift_table(self._guiding.shifts)},
         )
@@ -240,10 +249,10 @@ class _Run:
         )
         with contextlib.suppress(JournalError):  # said above, or it is what ended the run
             self._stream.tell(told)
-        return Ending(made, records.exit_code(made), self._journal.folder, error)
+        return Ending(made, records.exit_code(made), self._journal.folder if made["session"] else None, error)
 
 
-def _with_place(result: FocusResult, where: Whereabouts, start: int | None) -> FocusResult:
+def _with_place(result: FocusResult, where: Whereabouts, start: int | None, error: BaseException | None) -> FocusResult:
     """The result with a word on where the focuser stands; one that could not be brought back is a device's failure."""
     stands = "Where it stands is not known" if where.position is None else f"The focuser stands at {where.position}"
     if result.outcome == "focused":
@@ -252,7 +261,11 @@ def _with_place(result: FocusResult, where: Whereabouts, start: int | None) -> F
         return result
     if not where.trouble:
         return replace(result, message=f"{result.message} The focuser is back at {start}.")
-    message = f"{result.message} The focuser could not be brought back to {start} ({where.trouble}). {stands}."
+    if where.position is None and where.last_seen is not None:
+        stands += f"; it last reported {where.last_seen}"
+    told = isinstance(error, DeviceError) and error.server == where.silent != ""
+    why = ", where it began, either" if told else f" ({where.trouble})"
+    message = f"{result.message} The focuser could not be brought back to {start}{why}. {stands}."
     if result.outcome == "no_focus":
         return replace(result, outcome="failed", reason="device", message=message)
     return replace(result, message=message)

@@ -18,19 +18,29 @@ Close = tuple[str, Callable[[], None]]
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where the focuser stands after a run (None: its driver cannot be asked), and what kept it from going home."""
+    """Where the focuser stands after a run (None: its driver cannot be asked), and what kept it from going home.
+
+    ``silent`` is the server that gave no answer when that was tried, ``last_seen`` the position last reported then.
+    """
 
     position: int | None
     trouble: str = ""
+    silent: str = ""
+    last_seen: int | None = None
 
 
 class Homecoming:
     """Does each step whatever became of the one before; what fails is a warning, never the end of the rest.
 
     A stop asked for once leads here and is then ignored; a second one (``hurried``) skips all that takes time.
+    ``silent`` is the server whose silence ended the run: its cause is known and not told again.
     """
 
-    def __init__(self, rig: Rig, motion: Motion, observer: LiveObserver, stream: Stream, tolerance: int) -> None:
+    def __init__(
+        self, rig: Rig, motion: Motion, observer: LiveObserver, stream: Stream, tolerance: int, silent: str = ""
+    ) -> None:
+        self._silent = {silent} - {""}
+        self._away = ""
         self._rig = rig
         self._motion = motion
         self._observer = observer
@@ -40,6 +50,8 @@ class Homecoming:
 
     def perform(self, opened: list[Close], *, home: int | None) -> Whereabouts:
         """End everything; ``home`` is where the focuser goes back to, None where it may stay."""
+        if self._rig.informant is not None:
+            self._rig.informant.inform = self._warn
         with self._rig.clock.shielded():
             if self._observer.exposing:
                 self._attempt("the exposure could not be aborted", self._rig.camera.abort)
@@ -50,7 +62,7 @@ class Homecoming:
             position = self._ask() if any(name == "focuser" for name, _ in opened) else None
             for name, close in reversed(opened):
                 self._attempt(f"the {name} could not be restored", close)
-        return Whereabouts(position, trouble)
+        return Whereabouts(position, trouble, self._away, self._motion.position if self._away else None)
 
     def _stop_and_return(self, home: int | None) -> str:
         if self._motion.under_way:
@@ -71,6 +83,7 @@ class Homecoming:
                 self._rig.clock.sleep(pause_s)
                 reached = self._motion.go_to(home)
             except DeviceError as fault:
+                self._away = fault.server
                 if trouble and not isinstance(fault, DeviceUnreachable):
                     return fault.message  # twice the same answer from a device that is there
                 trouble = fault.message
@@ -90,7 +103,8 @@ class Homecoming:
 
     def _ask(self) -> int | None:
         found: list[int] = []
-        self._attempt("the focuser could not be asked where it stands", lambda: found.append(self._motion.locate()))
+        failure = "" if self._away else "the focuser could not be asked where it stands"
+        self._attempt(failure, lambda: found.append(self._motion.locate()))
         return found[0] if found else None
 
     def _attempt(self, failure: str, step: Callable[[], object]) -> None:
@@ -99,9 +113,16 @@ class Homecoming:
         except (Aborted, KeyboardInterrupt):
             self._hurried = True
         except Exception as fault:  # noqa: BLE001  what fails on the way out is said, and the way out goes on
-            said = fault.message if isinstance(fault, AutofocusError) else f"{type(fault).__name__}: {fault}"
             if failure:
-                self._warn(f"{failure}: {said}")
+                self._warn(f"{failure}: {self._said(fault)}")
+
+    def _said(self, fault: Exception) -> str:
+        """The fault in words; a server that does not answer is explained once."""
+        server = fault.server if isinstance(fault, DeviceError) else ""
+        if server in self._silent:
+            return f"{server} does not answer"
+        self._silent |= {server} - {""}
+        return fault.message if isinstance(fault, AutofocusError) else f"{type(fault).__name__}: {fault}"
 
     def _warn(self, message: str) -> None:
         try:

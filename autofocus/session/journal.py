@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,14 +101,23 @@ class Journal:
     def end(self, result: Mapping[str, Any], measurements: Sequence[Measurement]) -> None:
         """Write result.json and points.csv."""
         with _disk(self.folder):
-            text = json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)
-            write_whole(self.folder / RESULT, (text + "\n").encode())
+            write_result(self.folder, result)
             write_whole(self.folder / POINTS, points_table(measurements, result).encode())
+
+    def discard(self) -> None:
+        """Remove the closed folder of a run that never began; what cannot be removed stays."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
         """Close the event file; what was written stays."""
         with contextlib.suppress(OSError):
             self._events.close()
+
+
+def write_result(folder: Path, result: Mapping[str, Any]) -> None:
+    """Write result.json, also anew; OSError where the disk does not take it."""
+    text = json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)
+    write_whole(folder / RESULT, (text + "\n").encode())
 
 
 def points_table(measurements: Sequence[Measurement], result: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from autofocus.model import (
     Sample,
     Sweep,
 )
-from autofocus.ports import CameraFacts, FocuserFacts, GuidingState
+from autofocus.ports import CameraFacts, FocuserFacts, GuidingState, Informant
 from autofocus.search.task import FocusTask, Search
 from autofocus.session import engine
 from autofocus.session.rig import Rig
@@ -189,6 +189,7 @@ class Bench:
         self.camera = FakeCamera(self.clock, self.focuser, self.log)
         self.guider: FakeGuider | None = None
         self.overlapped = False
+        self.informant: Informant | None = None
         self.events: list[Any] = []
         self.sections: dict[str, Any] = {
             "camera": {"address": "me:secret@cam:1111", "exposure_s": 10.0},
@@ -202,7 +203,8 @@ class Bench:
 
     @property
     def rig(self) -> Rig:
-        return Rig(self.camera, self.focuser, self.clock, self.guider, overlapped=self.overlapped)
+        more: dict[str, Any] = {"overlapped": self.overlapped, "informant": self.informant}
+        return Rig(self.camera, self.focuser, self.clock, self.guider, **more)
 
     def run(self, begin: Any, **more: Any) -> engine.Ending:
         given: dict[str, Any] = {"measure": measure, "write_frame": write_frame, "listeners": [self.events.append]}

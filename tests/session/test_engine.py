@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -106,8 +107,50 @@ def test_nothing_is_moved_when_a_device_cannot_be_opened(bench: Bench) -> None:
     assert ending.exit_code == 3
     assert bench.moves() == []
     assert ending.result["start_position"] is None
-    kinds = [type(event).__name__ for event in read_events(ending.folder)]
-    assert kinds == ["SessionStarted", "SessionEnded"]
+    assert [type(event).__name__ for event in bench.events] == ["SessionStarted", "SessionEnded"]
+    assert ending.folder is None is ending.result["session"]
+    assert list((bench.folder / "sessions").iterdir()) == [], "a refused run leaves nothing"
+
+
+def test_a_lost_server_is_explained_once_and_the_last_place_is_told(bench: Bench) -> None:
+    def silent(operation: str) -> None:
+        if operation in ("expose", "fetch") or lost:
+            lost.append(operation)
+            kind = "camera" if operation == "expose" else "focuser"
+            cause = "nothing listens on port 4; start it"
+            raise DeviceUnreachable(f"The {kind} 0 at host:4 did not answer: {cause}.", server="host:4")
+
+    lost: list[str] = []
+    bench.focuser.fault = bench.camera.fault = silent
+    ending = bench.run(going_to((9450, 9350)))
+    message = ending.result["message"]
+    assert (ending.exit_code, ending.result["position"]) == (3, None)
+    assert message.count("nothing listens") == 1
+    assert message.endswith(
+        "The focuser could not be brought back to 9400, where it began, either. "
+        "Where it stands is not known; it last reported 9450."
+    )
+    assert not any("nothing listens" in warning for warning in ending.result["warnings"])
+
+
+def test_what_devices_wait_for_is_a_warning_at_once(bench: Bench) -> None:
+    class Informant:
+        inform: Callable[[str], None]
+
+    informant = Informant()
+    bench.informant = informant
+
+    def wait(operation: str) -> None:
+        if operation == "expose" and not told:
+            informant.inform("no answer from the camera")
+            told.append(bench.events[-1])
+
+    bench.camera.fault = wait
+    told: list[object] = []
+    assert "no answer from the camera" in bench.run(going_to((9450, 9350))).result["warnings"]
+    assert [(type(event), getattr(event, "message", "")) for event in told] == [
+        (events.Warned, "no answer from the camera")
+    ]
 
 
 def test_a_stop_during_an_exposure_ends_in_order(bench: Bench) -> None:

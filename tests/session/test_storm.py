@@ -96,6 +96,10 @@ def test_a_run_in_a_storm(tmp_path: Path, seed: int) -> None:
     assert result["outcome"] in ("focused", "no_focus", "aborted") or result["reason"] in REASONS
     for name in ("focuser", "camera"):
         assert bench.log.count(f"close {name}") >= bench.log.count(f"open {name}")
+    if ending.folder is None:  # refused before it began
+        assert (result["session"], result["exposures"], result["moves"]) == (None, 0, 0)
+        assert not list((tmp_path / "sessions").glob("*"))
+        return
     assert json.loads((ending.folder / "result.json").read_text()) == result
     kinds = [type(event).__name__ for event in read_events(ending.folder)]
     assert (kinds.count("SessionStarted"), kinds[-1]) == (1, "SessionEnded")
