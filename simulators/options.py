@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -178,7 +179,7 @@ def parse_options(assignments: Sequence[str], base: BenchOptions | None = None) 
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or name not in known:
-            faults.append(f"{assignment}: the bench knows KEY=VALUE with the keys {', '.join(known)}")
+            faults.append(f"{assignment}: {_unknown(name, known) if equals else 'give it as KEY=VALUE'}")
             continue
         try:
             changes[name] = _value(text.strip(), known[name])
@@ -204,12 +205,24 @@ def _value(text: str, hint: Any) -> Any:
         if text.lower() not in {"true", "false", "yes", "no", "on", "off", "1", "0"}:
             raise ValueError("give true or false")
         return text.lower() in {"true", "yes", "on", "1"}
-    if int in kinds:
-        return int(text)
     if float in kinds:
-        value = float(text)
-        if not abs(value) < float("inf"):
-            raise ValueError("give a number")
-        return value
+        return _number(text, float, "a number")
+    if int in kinds:
+        return _number(text, int, "a whole number")
     width, _, height = text.partition("x")
-    return (int(width), int(height))
+    return (_number(width, int, "WIDTHxHEIGHT in pixels"), _number(height, int, "WIDTHxHEIGHT in pixels"))
+
+
+def _number(text: str, kind: type[int | float], wanted: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ValueError(f"give {wanted}") from None
+    if not abs(value) < float("inf"):
+        raise ValueError(f"give {wanted}")
+    return value
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"unknown; the bench knows {', '.join(known)}"

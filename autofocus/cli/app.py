@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import typer
 
 from autofocus.cli.bench import simulate
-from autofocus.cli.command import RESULT_COMMANDS, Verbose, Version, command, report_fault
+from autofocus.cli.command import Verbose, Version, command, report_fault
 from autofocus.cli.files import init
 from autofocus.cli.frames import measure
 from autofocus.cli.network import devices
@@ -31,7 +32,6 @@ app = typer.Typer(
     help="Autofocus for slit spectrographs over ASCOM Alpaca. Begin with 'autofocus init'; without hardware, with "
     "'autofocus run --set simulator.seed=1'.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 for function in (run, serve, watch, measure, analyze, replay, report, check, devices, simulate, init):
@@ -52,14 +52,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a σ must not end a program on an old Windows console
     try:
-        code = app(given, prog_name="autofocus", standalone_mode=False)
+        code = app(given or ["--help"], prog_name="autofocus", standalone_mode=False)
+        if not given:
+            code = SettingsError.exit_code  # a script that names no command has a fault
     except _UsageFault as fault:
-        name = next((word for word in given if not word.startswith("-")), "")
-        shown = name if name in {info.callback.__name__ for info in app.registered_commands if info.callback} else ""
-        error = SettingsError(
-            f"{fault.format_message()} ('autofocus {shown} --help' lists what there is)".replace("  ", " ")
-        )
-        code = report_fault(error, shown, as_json="--json" in given and shown in RESULT_COMMANDS)
+        code = _wrong_usage(fault, given)
     except typer.Abort:
         code = 130
     sys.exit(code or 0)
+
+
+def _wrong_usage(fault: Any, given: Sequence[str]) -> int:
+    """Say what is wrong with the words given, and where it is told how they should be."""
+    commands = [info.callback.__name__ for info in app.registered_commands if info.callback]
+    named = next((word for word in given if not word.startswith("-")), "")
+    if named in commands:
+        said, shown = f"{fault.format_message()} ('autofocus {named} --help' lists what there is)", named
+    elif named:
+        near = difflib.get_close_matches(named, commands, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        said, shown = f"there is no command {named!r}{meant} ('autofocus --help' lists them all)", ""
+    else:
+        said, shown = f"{fault.format_message()} ('autofocus --help' lists what there is)", ""
+    return report_fault(SettingsError(said), shown, as_json="--json" in given)

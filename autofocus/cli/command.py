@@ -16,13 +16,14 @@ from typing import Annotated, Any
 import typer
 
 from autofocus import __version__
-from autofocus.errors import Aborted, AutofocusError, SettingsError
+from autofocus.errors import Aborted, AutofocusError, JournalError, SettingsError
 from autofocus.scopefile import load
 from autofocus.settings import Settings
 from autofocus.views.lines import printable
 
 RESULT_COMMANDS = ("run", "analyze", "replay")
 BUG = 1
+EVENTS = "events.jsonl"
 
 
 def _print_version(wanted: bool) -> None:
@@ -70,21 +71,42 @@ def command(function: Callable[..., int | None]) -> Callable[..., int]:
 
 
 def report_fault(error: BaseException, name: str, *, as_json: bool, verbose: bool = False) -> int:
-    """Say what ended a command: on stderr for a person, as the one result object on stdout; return the exit code."""
+    """Say what ended a command: on stderr for a person, on stdout as one object; return the exit code.
+
+    The object is the result where a command has one, else ``{error, outcome, reason}``.
+    """
     if isinstance(error, KeyboardInterrupt):
         error = Aborted("interrupted")
     for line in error.faults if isinstance(error, SettingsError) else (str(error),):
-        say(printable(f"autofocus {name}: {line}"))
+        say(printable(f"autofocus{f' {name}' if name else ''}: {line}"))
     if verbose or not isinstance(error, AutofocusError):
         traceback.print_exception(error, file=sys.stderr)
-    if as_json and name in RESULT_COMMANDS:
-        from autofocus.session import records
-
-        made = records.result_object(records.failure(error, "snr"))
-        if isinstance(error, SettingsError):
-            made["warnings"] = list(error.faults)
-        print_json(made)
+    if as_json:
+        print_json(_failed_result(error) if name in RESULT_COMMANDS else _failure(error))
     return error.exit_code if isinstance(error, AutofocusError) else BUG
+
+
+def _failed_result(error: BaseException) -> dict[str, Any]:
+    from autofocus.session import records
+
+    made = records.result_object(records.failure(error, "snr"))
+    if isinstance(error, SettingsError):
+        made["warnings"] = list(error.faults)
+    return made
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    if not isinstance(error, AutofocusError):
+        return {"error": str(error), "outcome": AutofocusError.outcome, "reason": AutofocusError.default_reason}
+    return {"error": error.message, "outcome": error.outcome, "reason": error.reason}
+
+
+def session_folder(path: Path) -> Path:
+    """The folder of a recorded session; `JournalError` where there is none."""
+    if not (path / EVENTS).is_file():
+        what = "it has no events.jsonl" if path.is_dir() else "there is no such folder"
+        raise JournalError(f"{path} is no session: {what}; a run leaves its sessions in the folder sessions/")
+    return path
 
 
 def run_settings(config: Path | None, overrides: Sequence[str] | None) -> Settings:

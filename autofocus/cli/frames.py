@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, print_line
+from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, print_line, say
 from autofocus.errors import FrameError, SettingsError
 from autofocus.scopefile import load
 from autofocus.settings import Settings
@@ -49,6 +50,8 @@ def measure_settings(
         for key, option in _OPTIONS.items():
             if given[key] is not None:
                 faults = tuple(fault.replace(f"--set measure.{key}:", f"--{option}:") for fault in faults)
+                # what is wrong with a value as a whole is said of its section
+                faults = tuple(re.sub(rf"^--set measure: (?={key}\b)", f"--{option}: ", fault) for fault in faults)
         raise SettingsError("; ".join(faults), faults=faults) from error
 
 
@@ -68,7 +71,7 @@ def measure(
         ),
     ] = None,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Measure the FITS files named: one line each."""
     settings = measure_settings(config, overrides, columns, half_window, plate_scale)
     from autofocus import wiring
@@ -79,8 +82,15 @@ def measure(
         read += shown
         if picture is not None and shown:
             wiring.save_picture(one, settings.measure, picture if len(files) == 1 else _named_after(picture, one.path))
-    if not read:
-        raise FrameError("none of the files could be read")
+    return code_of_files("measure", read, len(files))
+
+
+def code_of_files(command: str, read: int, found: int) -> int:
+    """The exit code of files that were measured; each that could not be read was named already."""
+    if read or not found:
+        return 0
+    say(f"autofocus {command}: none of the files could be read")
+    return FrameError.exit_code
 
 
 def _named_after(picture: Path, frame: Path) -> Path:

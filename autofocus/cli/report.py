@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autofocus.cli.command import AsJson, print_json, print_line
+from autofocus.cli.command import AsJson, print_json, print_line, session_folder
 
 
 def report(
@@ -27,7 +27,7 @@ def report(
     from autofocus.views.figures import focus_figure
     from autofocus.views.report import REPORT, report_html, save
 
-    account = read_account(session)
+    account = read_account(session_folder(session))
     made = {"report": str(save(report_html(account).encode(), output or session / REPORT))}
     if png is not None:
         made["png"] = str(save(figure_png(focus_figure(account.measurements, account.curves)), png))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, say
+from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, say, session_folder
 from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def replay(
     from autofocus.cli.lines import result_lines
     from autofocus.session import records
 
-    made = wiring.replayed(session, remeasure=remeasure)
+    made = wiring.replayed(session_folder(session), remeasure=remeasure)
     if as_json:
         print_json(made)
     else:

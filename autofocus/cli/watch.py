@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autofocus.cli.command import AsJson, MaybeConfig, Sets, say
-from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
+from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, code_of_files, measure_settings
 from autofocus.cli.keys import keys
 from autofocus.cli.moments import moment
 from autofocus.cli.page import Web, page_beside
@@ -99,8 +99,14 @@ def watch(
         )
         if not once:
             measurer.prepare()
-        _follow(watched, measurer, settings, [*others, *([alarm] if until_degraded else [])], as_json=as_json, web=web)
-    return LOST_FOCUS if until_degraded and alarm.raised else 0
+        read, found = _follow(
+            watched, measurer, settings, [*others, *([alarm] if until_degraded else [])], as_json=as_json, web=web
+        )
+    if until_degraded and alarm.raised:
+        return LOST_FOCUS
+    if once and not found:
+        say(f"autofocus watch: there are no FITS frames in {watched.folder}")
+    return code_of_files("watch", read, found) if once else 0
 
 
 def _found_folder() -> Path:
@@ -143,8 +149,8 @@ def _follow(
     *,
     as_json: bool,
     web: bool,
-) -> None:
-    """Measure and show what arrives until the watch is stopped."""
+) -> tuple[int, int]:
+    """Measure and show what arrives until the watch is stopped; how many files could be read, and of how many."""
     from autofocus.companion.degradation import Steadiness
     from autofocus.companion.following import Following
     from autofocus.companion.watch import Companion
@@ -162,13 +168,17 @@ def _follow(
         shown.enter_context(keys(press))
         shown.enter_context(view)
         shown.enter_context(following)
+        read = found = 0
         for one in measure_arrivals(watched.arrivals(), measurer):
+            found += 1
             if isinstance(one, MeasuredFile):
                 if page is not None:
                     page.put(one.frame, one.reading, measurer.settings)
                 following.frame(one.measurement, one.setup, one.withdrawn)
+                read += 1
             else:
                 following.unreadable(one.file, one.error)
+    return read, found
 
 
 def _page(settings: Settings, watched: FolderWatch, following: Following, shown: ExitStack) -> PageAudience:

@@ -114,6 +114,13 @@ def _columns(name: str, heads: Sequence[str], csv_columns: Mapping[str, str]) ->
         if theirs.lower() not in lower:
             raise FrameError(f"{name}: it has no column {theirs!r}; its columns are {', '.join(heads)}")
         places[ours] = lower.index(theirs.lower())
+    if not places:
+        head = ", ".join(heads)
+        raise FrameError(
+            f"{name}: it is neither frame, N.I.N.A. report nor table of a focus series: its first line is"
+            f" {head if len(head) <= 60 else head[:59] + '…'!r}, no column there is position, fwhm_px or nsig"
+            " (--csv-columns position=NAME,fwhm_px=NAME names others)"
+        )
     if "position" not in places or not ("fwhm_px" in places or "nsig" in places):
         raise FrameError(
             f"{name}: a column position and one of fwhm_px, nsig are needed; its columns are {', '.join(heads)}"
@@ -166,6 +173,8 @@ def _from_report(name: str, text: str) -> list[Measurement]:
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as cause:
+        if len(text.splitlines()) > 1 and _is_json(text.splitlines()[0]):
+            raise FrameError(f"{name}: it holds JSON lines; of a session name the folder, not its files") from cause
         raise FrameError(f"{name}: it is not whole or not JSON ({cause})") from cause
     if isinstance(report, dict) and isinstance(report.get("Response"), dict):
         report = report["Response"]
@@ -179,6 +188,14 @@ def _from_report(name: str, text: str) -> list[Measurement]:
     temperature = as_number(report.get("Temperature"))
     started = report.get("Timestamp") if isinstance(report.get("Timestamp"), str) else None
     return [replace(point, temperature_c=temperature, started_utc=started) for point in series]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _point(where: str, point: object, *, contrast: bool) -> Measurement:

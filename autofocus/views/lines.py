@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from autofocus.model import CurveFit, FocusResult, Measurement
-from autofocus.session.advice import OPTIMUM
+from autofocus.session.advice import OPTIMUM, diagnosis, disagreement
 
 LISTED = 3
 
@@ -62,7 +62,11 @@ def result_lines(result: FocusResult) -> list[str]:
     lines.extend(_curve_line(curve) for curve in (curves.fwhm, curves.nsig) if curve is not None)
     lines.extend(f"  {sentence}" for sentence in curves.losses)
     lines.extend(_left_out(result))
-    lines.extend(f"warning: {sentence}" for sentence in dict.fromkeys((*result.warnings, *curves.warnings)))
+    # two optima apart are what this instrument is like, not a fault of the series
+    remarks = {disagreement(curves), diagnosis(curves)}
+    said = dict.fromkeys((*result.warnings, *curves.warnings))
+    lines.extend(f"  {sentence}" for sentence in said if sentence in remarks)
+    lines.extend(f"warning: {sentence}" for sentence in said if sentence not in remarks)
     return [printable(line) for line in lines]
 
 
