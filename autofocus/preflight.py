@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from autofocus import wiring
-from autofocus.errors import AutofocusError, GuidingError, JournalError
+from autofocus.errors import AutofocusError, DeviceError, GuidingError, JournalError
 from autofocus.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Preflight:
     def _look_at_devices(self, settings: Settings, camera: Camera, focuser: Focuser) -> None:
         from autofocus.session import opening
 
-        mend = "start its Alpaca server, and check address, device number and firewall"
+        mend = "see what its driver or its own program says"
         camera_opened = False
         with self._trying(f"camera at {_shown(settings.camera.address)}", mend):
             try:
@@ -170,7 +170,9 @@ class Preflight:
         try:
             yield
         except AutofocusError as error:
-            self.findings.append(Finding(name, "fail", error.message, mend, error.exit_code))
+            own = error.mend if isinstance(error, DeviceError) else ""
+            said = error.message.replace(f"; {own}.", ".") if own else error.message
+            self.findings.append(Finding(name, "fail", said, own or mend, error.exit_code))
 
 
 def _shown(address: str) -> str:

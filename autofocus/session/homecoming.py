@@ -69,7 +69,7 @@ class Homecoming:
             self._attempt("the focuser could not be halted", self._rig.focuser.halt)
         if home is None:
             return ""
-        self._attempt("", lambda: self._stream.tell(self._returning(home)))
+        self._tell_of_return(home)
         trouble = self._return(home)
         if trouble and self._motion.under_way:
             self._attempt("the focuser could not be halted", self._rig.focuser.halt)
@@ -80,6 +80,8 @@ class Homecoming:
         trouble = ""
         for pause_s in (0.0, *PAUSES_S):
             try:
+                if pause_s:
+                    self._tell_of_return(home, f"; trying again in {pause_s:g} s")
                 self._rig.clock.sleep(pause_s)
                 reached = self._motion.go_to(home)
             except DeviceError as fault:
@@ -96,10 +98,10 @@ class Homecoming:
                 return "" if abs(reached - home) <= self._tolerance else f"it stopped at {reached}"
         return trouble
 
-    def _returning(self, home: int) -> PhaseChanged:
-        return PhaseChanged(
-            elapsed_s=self._stream.elapsed_s, phase="returning", why=f"Bringing the focuser back to {home}"
-        )
+    def _tell_of_return(self, home: int, more: str = "") -> None:
+        why = f"Bringing the focuser back to {home}{more}"
+        told = PhaseChanged(elapsed_s=self._stream.elapsed_s, phase="returning", why=why)
+        self._attempt("", lambda: self._stream.tell(told))
 
     def _ask(self) -> int | None:
         found: list[int] = []

@@ -54,7 +54,7 @@ class Case:
 
 CASES = [
     # first, for it waits longest
-    Case(("vanished",), DEVICE, SAID, "the Alpaca server runs"),
+    Case(("vanished",), DEVICE, SAID, "start its Alpaca server"),
     # what a run survives: several at once
     Case(("stuck_once", "disconnected", "transposed"), FOCUSED, BEST, "rows and columns exchanged"),
     Case(("barely_short", "cloud"), FOCUSED, BEST, settings=("focuser.position_tolerance_steps=2",)),
