@@ -11,6 +11,7 @@ from autofocus.measure.lines.bands import Bands, find_bands
 from autofocus.measure.lines.detection import Lines, find_lines
 from autofocus.measure.lines.pieces import Noise, Piece, averaged, ceiling_of, cut_pieces, noise_of
 from autofocus.measure.lines.shared import Profiles, SharedFit, fit_shared
+from autofocus.measure.lines.slitimage import SlitImage
 from autofocus.measure.reading import Reading, SpatialProfile
 from autofocus.measure.spectrum.sampling import lengths
 from autofocus.model import Axis, FieldCell, Flag, Frame, Measurement
@@ -71,12 +72,13 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
         return _nothing(frame, "the lines are cut off by the edge of the frame")
     noise = noise_of([piece for part in pieces for piece in part])
     _, length = lengths(frame, bands.axis)
-    cells = []
+    cells: list[Cell] = []
     for across, part in enumerate(pieces):
         for number in range(CELLS_ALONG):
             low, high = number * length / CELLS_ALONG, (number + 1) * length / CELLS_ALONG
             here = _brightest(part, lines, low, high)
-            cell = _cell(here, lines, noise, (number, across)) if here else None
+            like = cells[-1].fit.shape if cells else None
+            cell = _cell(here, lines, noise, (number, across), like) if here else None
             if cell is not None:
                 cells.append(cell)
     if not cells:
@@ -107,15 +109,15 @@ def _slit_parts(bands: Bands) -> list[tuple[int, int]]:
 
 def _brightest(pieces: list[Piece], lines: Lines, low: float, high: float) -> list[Piece]:
     """The pieces of the brightest lines of a part of the spectrum that are not saturated."""
-    full = {
-        piece.line for piece in pieces if piece.saturated > SATURATED_PART * piece.values.shape[0]
-    }
+    full = {piece.line for piece in pieces if piece.saturated > SATURATED_PART * piece.values.shape[0]}
     inside = [k for k in range(lines.places.size) if low <= lines.places[k] < high and k not in full]
     chosen = set(sorted(inside, key=lambda k: -float(lines.heights[k]))[:MOST_LINES])
     return [piece for piece in pieces if piece.line in chosen]
 
 
-def _cell(pieces: list[Piece], lines: Lines, noise: Noise, place: tuple[int, int]) -> Cell | None:
+def _cell(
+    pieces: list[Piece], lines: Lines, noise: Noise, place: tuple[int, int], like: SlitImage | None
+) -> Cell | None:
     """Fit the lines of one place, and once more without those that are wider than the others: blends."""
     drift = float(np.mean([piece.drift for piece in pieces]))
     made = [averaged(piece, noise) for piece in pieces]
@@ -125,7 +127,7 @@ def _cell(pieces: list[Piece], lines: Lines, noise: Noise, place: tuple[int, int
         np.array([piece.center for piece in pieces]),
         float(np.sqrt(1.0 + drift**2)),
     )
-    fit = fit_shared(profiles, noise, lines.width_px)
+    fit = fit_shared(profiles, noise, lines.width_px, like)
     for _ in range(2):
         if fit is None:
             return None
@@ -134,7 +136,7 @@ def _cell(pieces: list[Piece], lines: Lines, noise: Noise, place: tuple[int, int
             break
         pieces = [piece for piece, kept in zip(pieces, keep, strict=True) if kept]
         profiles = profiles.only(keep)
-        fit = fit_shared(profiles, noise, lines.width_px)
+        fit = fit_shared(profiles, noise, lines.width_px, fit.shape)
     if fit is None:
         return None
     width, error = fit.width

@@ -17,8 +17,9 @@ from autofocus.measure.lines.slitimage import HIGH, LOW, PRIOR_MEAN, PRIOR_SPREA
 Doubles = NDArray[np.float64]
 
 OWN = 4  # light, place, background, its gradient
+SHARES = (0.2, 0.85)
 MOST_STEPS = 40
-ENOUGH = 0.01
+ENOUGH = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ class SharedFit:
         return self.shape.width_px(), float(np.sqrt(max(variance, 0.0)))
 
 
-def fit_shared(profiles: Profiles, noise: Noise, width_px: float) -> SharedFit | None:
+def fit_shared(profiles: Profiles, noise: Noise, width_px: float, like: SlitImage | None = None) -> SharedFit | None:
     """Fit; None where the numbers admit no fit.
 
     Parameters
@@ -73,22 +74,27 @@ def fit_shared(profiles: Profiles, noise: Noise, width_px: float) -> SharedFit |
         Of one pixel.
     width_px : float
         A rough full width at half maximum.
+    like : SlitImage, optional
+        The shape in a place nearby, where the fit then starts.
     """
     pixels = np.arange(profiles.values.shape[1], dtype=np.float64)
     offsets = pixels - profiles.centers[:, None]
-    form = PRIOR_MEAN.copy()
-    form[0] = np.log(max(np.sqrt(max(width_px**2 / 5.545 - 1.0 / 12.0, 0.03)), 0.2))
-    own = _first_guess(profiles)
     error = _errors(profiles, noise, profiles.values)
-    state = None
-    for enough in (1.0, ENOUGH):  # once more with the noise of the fitted light, so that chance does not weigh itself
-        state = _least_squares(profiles, offsets, form, own, error, enough)
-        if state is None:
-            return None
-        form, own = state.form, state.own
-        error = _errors(profiles, noise, state.model)
-    assert state is not None
-    return _finished(profiles, offsets, state, error)
+    starts = _starts(width_px) if like is None else [like.form]
+    states = [_least_squares(profiles, offsets, form, _first_guess(profiles), error, 1.0) for form in starts]
+    found = min((state for state in states if state is not None), key=lambda state: state.cost, default=None)
+    if found is None:
+        return None
+    # Once more with the noise of the fitted light, so that chance does not weigh itself.
+    error = _errors(profiles, noise, found.model)
+    last = _least_squares(profiles, offsets, found.form, found.own, error, ENOUGH)
+    return None if last is None else _finished(profiles, offsets, last, error)
+
+
+def _starts(width_px: float) -> list[Doubles]:
+    """A soft line and a slit's hard image: between them lie local minima."""
+    deviation = np.sqrt(max(width_px**2 / 5.545 - 1.0 / 12.0, 0.04))
+    return [np.array([np.log(deviation), share, *PRIOR_MEAN[2:]]) for share in SHARES]
 
 
 def _errors(profiles: Profiles, noise: Noise, light: Doubles) -> Doubles:
@@ -156,8 +162,7 @@ def _least_squares(
         return None
     for _ in range(MOST_STEPS):
         matrix, vector, solved, scale = _normal(alone, shared, profiles.values - model, error, form, damping)
-        step = np.linalg.solve(matrix, vector)
-        trial_form = np.clip(form + step, LOW, HIGH)
+        trial_form = np.clip(form + _step(matrix, vector, form), LOW, HIGH)
         trial_own = own + (solved[..., -1] - solved[..., :-1] @ (trial_form - form)) / scale
         trial = _evaluate(offsets, trial_form, trial_own, profiles.box)
         trial_cost = cost_of(trial[0], trial_form)
@@ -171,6 +176,14 @@ def _least_squares(
         if gained < enough * max(1.0, cost / profiles.values.size):
             break
     return _State(form, own, model, cost)
+
+
+def _step(matrix: Doubles, vector: Doubles, form: Doubles) -> Doubles:
+    """The step of the shape's parameters; those that stand at a bound and press on it stay."""
+    free = ~(((form <= LOW) & (vector < 0)) | ((form >= HIGH) & (vector > 0)))
+    step = np.zeros(SIZE)
+    step[free] = np.linalg.solve(matrix[np.ix_(free, free)], vector[free])
+    return step
 
 
 def _finished(profiles: Profiles, offsets: Doubles, state: _State, error: Doubles) -> SharedFit:
