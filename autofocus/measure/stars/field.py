@@ -18,6 +18,9 @@ from autofocus.settings import MeasureSettings
 
 LOW_SNR = 15.0  # of the flux of all the stars that count
 ELONGATED = 1.6
+CHI2_MEDIAN = 0.455  # of one degree of freedom
+PASSES = 10
+OUTLYING = 2.0  # sigmas from which on a star counts less
 REACH = 1.5  # apertures: of the profile that is drawn
 
 
@@ -47,35 +50,33 @@ def measure_stars(frame: Frame, settings: MeasureSettings) -> Reading:
     return _fill(frame, settings, field, selection)
 
 
-def mean_size(stars: Sequence[Star]) -> tuple[float, float]:
-    """The half-flux radius of a field and its error: the mean of its stars in logarithm, outliers weighed down.
+def mean_size(sizes: Array, errors: Array) -> tuple[float, float]:
+    """The typical size of stars (n,) with their errors, and its error: the mean in logarithm, outliers weighed down.
 
     Weights are 1 / (e² + s²), with a star's own relative error e and the scatter s of the stars beyond those: sizes
     that differ over the field are no noise, and are the same in every frame, so that s is no part of the error.
     """
-    sizes = np.log([star.hfr_px for star in stars])
-    errors = np.array([star.hfr_err_px / star.hfr_px for star in stars])
-    middle = float(np.median(sizes))
-    own = np.square(sizes - middle) - np.square(errors)
-    spread = max(float(np.median(own)) / 0.455, 0.0) if len(stars) > 2 else 0.0  # 0.455: the median of chi squared
-    weights = 1.0 / (np.square(errors) + spread)
-    for _ in range(10):
-        pull = np.abs(sizes - middle) * np.sqrt(1.0 / (np.square(errors) + spread))
-        robust: Array = weights / np.maximum(1.0, pull / 2.0)
-        middle = float(robust @ sizes / robust.sum())
+    value, error = np.log(sizes), errors / sizes
+    middle = float(np.median(value))
+    beyond = float(np.median(np.square(value - middle) - np.square(error))) / CHI2_MEDIAN
+    variance = np.square(error) + (max(beyond, 0.0) if value.size > 2 else 0.0)
+    weights = 1.0 / variance
+    for _ in range(PASSES):
+        middle = float(weights @ value / weights.sum())
+        weights = 1.0 / variance / np.maximum(1.0, np.abs(value - middle) / (OUTLYING * np.sqrt(variance)))
     size = float(np.exp(middle))
-    return size, size * float(np.sqrt(np.square(robust) @ np.square(errors)) / robust.sum())
+    return size, size * float(np.sqrt(np.square(weights) @ np.square(error)) / weights.sum())
 
 
 def _fill(frame: Frame, settings: MeasureSettings, field: Field, selection: Selection) -> Reading:
     stars = selection.stars
     brightest = stars[0]
-    size, size_err = mean_size(stars)
+    size, size_err = mean_size(*np.array([(star.hfr_px, star.hfr_err_px) for star in stars]).T)
+    half_max, half_max_err = mean_size(*np.array([(star.half_max_px, star.half_max_err_px) for star in stars]).T)
     flux = sum(star.flux_adu for star in stars)
     flux_err = float(np.sqrt(sum(star.flux_err_adu**2 for star in stars)))
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
-    half_max, half_max_err = _median_width(stars)
     flags = [*selection.flags]
     flags += [Flag.LOW_SNR] if flux < LOW_SNR * flux_err else []
     flags += [] if exposure else [Flag.NO_EXPOSURE]
@@ -105,15 +106,8 @@ def _fill(frame: Frame, settings: MeasureSettings, field: Field, selection: Sele
     return Reading(measurement, _drawn(brightest, field))
 
 
-def _median_width(stars: Sequence[Star]) -> tuple[float, float]:
-    """Median width at half maximum, and its error from those of the stars."""
-    widths = np.array([star.half_max_px for star in stars])
-    error = float(np.sum(np.array([star.half_max_err_px for star in stars]) ** -2.0) ** -0.5)
-    return float(np.median(widths)), error * (1.25 if len(stars) > 2 else 1.0)  # a median's error, of Gaussian ones
-
-
 def _remarks(stars: Sequence[Star]) -> tuple[str, ...]:
-    elongation = float(np.median([star.elongation for star in stars]))
+    elongation = float(np.median([star.axes_px[0] / star.axes_px[1] for star in stars]))
     if elongation < ELONGATED:
         return ()
     return (f"the stars are {elongation:.1f} times as long as wide: trailed, or out of focus in one direction",)

@@ -18,10 +18,12 @@ FIRST_MEASURED = 8  # they show what size the stars are
 CLEAR = 0.1  # of the clearest spot: what stands out less is not among the first
 MOST_MEASURED = 60  # and no more than would fill the frame
 SPOT_AREA = 8.0  # side of a star's aperture, in sizes of its spot
-SPOT_SIZES = (0.2, 2.5)  # sizes of the spots of stars, in half-flux radii of the clearest ones
+SPOT_SIZES = (0.2, 4.0)  # sizes of the spots of stars, in half-flux radii of the clearest ones
 MOST_USED = 30  # the brightest of those that can be trusted: much the same ones in every frame of a sweep
 LEAST_SNR = 10.0  # of the flux
 SMALLEST_PX = 0.6  # half-flux radius: a single pixel has 0.4, a star of one pixel's width 0.6
+THINNEST_PX = (0.5, 0.8)  # root of the smallest second moment, of round spots and of long ones: tracks are thinner
+LONG = 2.5
 BLENDED_LIGHT = 0.02  # of a star's own flux: what others may bring into its aperture
 SIZE_SPREAD = 0.35  # relative: stars of one frame are of one size, give or take what the optics do at the edges
 FULL = 0.995  # of the ceiling
@@ -51,9 +53,9 @@ def select(field: Field, spots: Sequence[Spot], frame: Frame) -> Selection:
         return Selection(reason=reason)
     full = full_pixels(frame, field)
     counts = [_count_full(full, star) for star in alike]
+    blended = _foreign(alike, spots) > BLENDED_LIGHT
     troubles = [
-        (star.cut_off, count > 0, _foreign(star, alike, spots) > BLENDED_LIGHT)
-        for star, count in zip(alike, counts, strict=True)
+        (star.cut_off, count > 0, bool(mixed)) for star, count, mixed in zip(alike, counts, blended, strict=True)
     ]
     best = min(troubles)
     chosen = [i for i, trouble in enumerate(troubles) if trouble == best]
@@ -88,6 +90,7 @@ def _measured(field: Field, spots: Sequence[Spot], gain: float | None) -> list[S
 def _is_star(star: Star) -> bool:
     return (
         star.hfr_px > SMALLEST_PX
+        and star.axes_px[1] > THINNEST_PX[star.axes_px[0] > LONG * star.axes_px[1]]
         and star.half_max_px > 0.0
         and star.hfr_err_px < 0.5 * star.hfr_px
         and star.flux_adu > LEAST_SNR * star.flux_err_adu
@@ -138,22 +141,23 @@ def _count_full(full: NDArray[np.bool_], star: Star) -> int:
     return int(np.count_nonzero(full[top : int(star.y + reach) + 2, left : int(star.x + reach) + 2]))
 
 
-def _foreign(star: Star, stars: Sequence[Star], spots: Sequence[Spot]) -> float:
-    """The light of others in a star's aperture, of its own; of what was not measured, by the height of its spot."""
-    light = 0.0
-    for other in stars:
-        apart = float(np.hypot(star.x - other.x, star.y - other.y))
-        if other is not star:
-            light += other.flux_adu * _overlap(apart, star.radius_px, other.hfr_px)
-    for spot in spots:
-        apart = float(np.hypot(star.x - spot.x, star.y - spot.y))
-        own = any(np.hypot(known.x - spot.x, known.y - spot.y) < 1.5 * max(known.hfr_px, 2.0) for known in stars)
-        if not own:
-            light += spot.flux_adu * _overlap(apart, star.radius_px, spot.size_px)
-    return light / star.flux_adu
+def _foreign(stars: Sequence[Star], spots: Sequence[Spot]) -> Array:
+    """For each star (n,) the light of others in its aperture, of its own; of what is no star by the height of its spot.
+
+    A spot that lies within a star's half-flux radius, or one and a half of it, is the star, or a part of it.
+    """
+    place = np.array([(star.x, star.y) for star in stars])
+    half, radius, flux = np.array([(star.hfr_px, star.radius_px, star.flux_adu) for star in stars]).T
+    spot = np.array([(one.x, one.y, one.size_px, one.flux_adu) for one in spots])
+    to_spots = np.hypot(*(place[:, None, :] - spot[None, :, :2]).transpose(2, 0, 1))
+    free = ~np.any(to_spots < 1.5 * np.maximum(half, 2.0)[:, None], axis=0)
+    to_stars = np.hypot(*(place[:, None, :] - place[None, :, :]).transpose(2, 0, 1))
+    np.fill_diagonal(to_stars, np.inf)
+    light = _overlap(to_stars, radius, half) @ flux
+    light += _overlap(to_spots[:, free], radius, spot[free, 2]) @ spot[free, 3]
+    return np.asarray(light / flux)
 
 
-def _overlap(apart: float, radius: float, half: float) -> float:
-    """About the part of a star's light that falls into an aperture at a distance: a Gaussian beyond a straight edge."""
-    sigma = half / 1.18
-    return float(0.5 * (1.0 + np.tanh(0.8 * (radius - apart) / sigma)))
+def _overlap(apart: Array, radius: Array, half: Array) -> Array:
+    """About the parts of others' light (columns) that fall into apertures (rows): Gaussians beyond straight edges."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.8 * (radius[:, None] - apart) * 1.18 / half[None, :])))

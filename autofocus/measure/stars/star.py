@@ -21,14 +21,15 @@ NEARLY_SETTLED = 0.05
 GROWTH = 4.0  # of a star over the size of its spot: beyond, it is no spot but a slope of the sky
 WINDOW = 1.2  # half-flux radii: sigma of the window in which the middle is weighed
 LEAST_ANNULUS_PX = 12
+CLEAR_SIGMAS = 3.0  # pixels that tell the shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Star:
     """A star as measured; ``half_max_px`` is the full width at half maximum of its mean radial profile, px.
 
-    ``elongation`` is the ratio of its longest to its shortest second moment's root. ``cut_off``: the frame ends within
-    its aperture. ``peak_adu`` is its brightest pixel above the sky.
+    ``axes_px`` are the roots of its second moments along its longest and its shortest axis. ``cut_off``: the frame ends
+    within its aperture. ``peak_adu`` is its brightest pixel above the sky.
     """
 
     x: float
@@ -40,7 +41,7 @@ class Star:
     flux_adu: float
     flux_err_adu: float
     peak_adu: float
-    elongation: float
+    axes_px: tuple[float, float]
     cut_off: bool
     profile: RadialProfile
 
@@ -233,17 +234,18 @@ def _star(field: Field, stamp: _Stamp, profile: RadialProfile, half: float) -> S
         flux_adu=float(light[-1]),
         flux_err_adu=profile.error(weights[-1]),
         peak_adu=float(stamp.pixels[core].max()) - stamp.sky,
-        elongation=_elongation(stamp, 2.0 * half),
+        axes_px=_axes(field, stamp, 2.0 * half),
         cut_off=not (reach <= stamp.x <= columns - 1 - reach and reach <= stamp.y <= rows - 1 - reach),
         profile=profile,
     )
 
 
-def _elongation(stamp: _Stamp, reach: float) -> float:
-    """Root of the ratio of the second moments along the longest and the shortest axis, within ``reach``."""
-    rows, columns = np.nonzero(stamp.distance < reach)
-    weight = np.maximum(stamp.pixels[rows, columns].astype(np.float64) - stamp.sky, 0.0)
-    if not weight.sum() > 0.0 or rows.size < LEAST_ANNULUS_PX:
-        return 1.0
+def _axes(field: Field, stamp: _Stamp, reach: float) -> tuple[float, float]:
+    """Roots of the second moments along the longest and the shortest axis of what stands out within ``reach``, px."""
+    value = stamp.pixels - stamp.sky
+    rows, columns = np.nonzero((stamp.distance < reach) & (value > CLEAR_SIGMAS * field.noise_adu))
+    weight = value[rows, columns].astype(np.float64)
+    if rows.size < 2:
+        return 0.0, 0.0
     moments = np.linalg.eigvalsh(np.cov(np.stack([rows, columns]).astype(np.float64), aweights=weight, ddof=0))
-    return float(np.sqrt(max(moments[1], 0.0) / max(moments[0], 1e-3)))
+    return float(np.sqrt(max(moments[1], 0.0))), float(np.sqrt(max(moments[0], 0.0)))
