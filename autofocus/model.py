@@ -227,6 +227,41 @@ class FocusCurves:
 
 
 @dataclass(frozen=True, slots=True)
+class CellFocus:
+    """Best focus of the lines in one place of the field, and how wide they are there in focus."""
+
+    column: int
+    row: int
+    along_px: float
+    across_px: float
+    position: float
+    uncertainty: float
+    fwhm_px: float
+    bracketed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFocus:
+    """Best focus over the field, from a sweep of arc frames, in steps.
+
+    ``position`` is that of the middle of the frame. The tilts are the best focus at the far end of the frame less that
+    at its beginning (pixel 0), along the dispersion and across it; ``curvature`` is that of the corners less the
+    middle's. NaN where the lines do not reach far enough to tell. ``size_px`` is the frame along and across.
+    """
+
+    position: float
+    uncertainty: float
+    tilt_along: float
+    tilt_along_err: float
+    tilt_across: float
+    tilt_across_err: float
+    curvature: float
+    curvature_err: float
+    size_px: tuple[int, int]
+    cells: tuple[CellFocus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """An ordered set of samples, monotone in the approach direction so that backlash costs nothing.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autofocus.errors import SettingsError
+from autofocus.measure.lines.reduction import measure_lines
 from autofocus.measure.reading import Reading
 from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.measure.stars.field import measure_stars
@@ -17,25 +17,23 @@ def measure_frame(frame: Frame, settings: MeasureSettings) -> Reading:
     -------
     Reading
         Of which ``measurement.mode`` is what was measured: with ``auto`` what the frame shows, see `measure_any`.
-
-    Raises
-    ------
-    SettingsError
-        For what cannot be measured yet.
     """
     if settings.mode == "auto":
         return measure_any(frame, settings)
     if settings.mode == "stars":
         return measure_stars(frame, settings)
     if settings.mode == "lines":
-        raise SettingsError("measure.mode: lines cannot be measured yet; set it to spectrum or stars.")
+        return measure_lines(frame, settings)
     return measure_spectrum(frame, settings)
 
 
 def measure_any(frame: Frame, settings: MeasureSettings) -> Reading:
-    """Measure what the frame shows: a spectrum where there is one, else stars; if neither, the spectrum's verdict."""
+    """Measure what the frame shows: a star's spectrum, else an arc, else stars; if none, the spectrum's verdict."""
     spectrum = measure_spectrum(frame, settings)
     if Flag.NO_TRACE not in spectrum.measurement.flags:
         return spectrum
-    stars = measure_stars(frame, settings)
-    return spectrum if Flag.NO_TRACE in stars.measurement.flags else stars
+    for measure in (measure_lines, measure_stars):
+        reading = measure(frame, settings)
+        if Flag.NO_TRACE not in reading.measurement.flags:
+            return reading
+    return spectrum

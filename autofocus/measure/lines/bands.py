@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,9 @@ SURE_SIGMAS = 10.0
 class Bands:
     """The lit parts of the slit, and the whole spectrum with all of them brought to one.
 
-    ``rows`` are the edges of each lit part, first row and the row after the last; ``lean`` the coefficients, the highest
-    first, of how far the lines at a row lie beside where they are at ``middle``, px. ``halves`` (2, length) are the
-    spectra less their continuum of every other part, straightened, so that their noise is not shared; ``noise`` that
+    ``rows`` are the edges of each lit part, first row and the row after the last; ``lean`` the coefficients, the
+    highest first, of how far the lines at a row lie beside where they are at ``middle``, px. ``halves`` (2, length) are
+    the spectra less their continuum of every other part, straightened, so that their noise is not shared; ``noise`` that
     of their mean.
     """
 
@@ -58,7 +59,7 @@ def find_bands(frame: Frame, axis: Axis) -> Bands | None:
     if count < 2 or length < LEAST_LENGTH:
         return None
     edges = np.linspace(0, across, count + 1).astype(int)
-    parts = np.stack([_collapsed(frame, axis, int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    parts = np.stack([_collapsed(frame, axis, int(a), int(b)) for a, b in pairwise(edges)])
     parts -= np.stack([_continuum(part) for part in parts])
     noise = np.array([_noise(part) for part in parts])
     shifts = _followed(parts, noise)

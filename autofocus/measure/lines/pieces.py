@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ def cut_pieces(frame: Frame, bands: Bands, lines: Lines, rows: tuple[int, int]) 
     edges = np.linspace(rows[0], rows[1], count + 1).astype(int)
     _, length = lengths(frame, bands.axis)
     ceiling, pieces = ceiling_of(frame), []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         shift = float(bands.shift(0.5 * (first + last - 1)))
         drift = abs(float(bands.shift(float(last)) - bands.shift(float(first))))
         for number, place in enumerate(lines.places):
@@ -88,20 +89,17 @@ def cut_pieces(frame: Frame, bands: Bands, lines: Lines, rows: tuple[int, int]) 
 
 def noise_of(pieces: list[Piece]) -> Noise:
     """Noise of a pixel against its light, from the difference between neighbouring rows of all pieces."""
-    variances, lights = [QUANTUM_VARIANCE * np.ones(1)], [np.zeros(1)]
+    variances, lights = [np.full(1, QUANTUM_VARIANCE)], [np.zeros(1)]
     for piece in pieces:
-        if piece.values.shape[0] >= LEAST_ROWS:
-            steps = np.diff(piece.values, axis=0)
-            steps -= np.median(steps, axis=1, keepdims=True)  # the slit is not equally wide everywhere
-            typical = np.median(piece.values, axis=0)
-            inner = steps[np.abs(steps) < REJECT_SIGMAS * 1.4826 * (np.median(np.abs(steps), axis=0) + 1e-9)]
-            if inner.size:
-                kept = np.abs(steps) < REJECT_SIGMAS * 1.4826 * (np.median(np.abs(steps), axis=0) + 1e-9)
-                count = np.maximum(kept.sum(axis=0), 1)
-                variances.append(0.5 * np.where(kept, steps**2, 0.0).sum(axis=0) / count)
-                lights.append(typical - typical.min())
-    variance, light = np.concatenate(variances), np.concatenate(lights)
-    return _straight_line(light, variance)
+        if piece.values.shape[0] < LEAST_ROWS:
+            continue
+        steps = np.diff(piece.values, axis=0)
+        steps -= np.median(steps, axis=1, keepdims=True)  # the slit is not equally wide everywhere
+        kept = np.abs(steps) <= REJECT_SIGMAS * 1.4826 * np.median(np.abs(steps), axis=0)
+        typical = np.median(piece.values, axis=0)
+        variances.append(0.5 * np.where(kept, steps**2, 0.0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1))
+        lights.append(typical - typical.min())
+    return _straight_line(np.concatenate(lights), np.concatenate(variances))
 
 
 def _straight_line(light: Doubles, variance: Doubles) -> Noise:

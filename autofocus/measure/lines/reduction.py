@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from autofocus.measure.lines.detection import Lines, find_lines
 from autofocus.measure.lines.pieces import Noise, Piece, averaged, ceiling_of, cut_pieces, noise_of
 from autofocus.measure.lines.shared import Profiles, SharedFit, fit_shared
 from autofocus.measure.lines.slitimage import SlitImage
+from autofocus.measure.lines.typical import typical_width
 from autofocus.measure.reading import Reading, SpatialProfile
 from autofocus.measure.spectrum.sampling import lengths
 from autofocus.model import Axis, FieldCell, Flag, Frame, Measurement
@@ -25,7 +27,6 @@ LEAST_LINES = 2  # of a frame, when nobody said which way the dispersion runs
 SATURATED_PART = 0.01
 BLEND_SIGMAS, BLEND_PART = 4.0, 0.04
 LOW_SNR = 7.0
-ROBUST_SIGMAS = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +52,9 @@ def measure_lines(frame: Frame, settings: MeasureSettings) -> Reading:
     Returns
     -------
     Reading
-        ``fwhm_px`` is the robust mean over the cells of the field, ``measurement.field`` holds these. ``nsig`` is NaN: a
-        lamp's light says nothing of focus. Never raises on pixels: without lines the flag ``no_trace`` is set and
-        ``verdict`` says why.
+        ``fwhm_px`` is the robust mean over the cells of the field, ``measurement.field`` holds these. ``nsig`` is
+        NaN: a lamp's light says nothing of focus. Never raises on pixels: without lines the flag ``no_trace`` is set
+        and ``verdict`` says why.
     """
     with np.errstate(all="ignore"):
         try:
@@ -104,7 +105,7 @@ def _look(frame: Frame, settings: MeasureSettings) -> tuple[Bands | None, Lines 
 def _slit_parts(bands: Bands) -> list[tuple[int, int]]:
     """The lit slit in `CELLS_ACROSS` parts of equal length."""
     edges = np.linspace(bands.rows[0][0], bands.rows[-1][1], CELLS_ACROSS + 1).astype(int)
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _brightest(pieces: list[Piece], lines: Lines, low: float, high: float) -> list[Piece]:
@@ -161,31 +162,12 @@ def _like_the_others(fit: SharedFit, line: NDArray[np.intp]) -> NDArray[np.bool_
     return np.asarray(~np.isin(line, odd)) if odd.size < numbers.size - 1 else np.ones(line.size, dtype=bool)
 
 
-def typical_width(cells: list[FieldCell]) -> tuple[float, float]:
-    """Robust mean of the widths of the cells, and its error from those of the cells.
-
-    Cells count alike, less where their own error exceeds what they scatter, and less the further beyond
-    `ROBUST_SIGMAS` they lie (Huber 1964): where lines are bright hardly matters, and where they are only does by
-    the cells that hold none.
-    """
-    width = np.array([cell.fwhm_px for cell in cells])
-    error = np.array([cell.fwhm_err_px for cell in cells])
-    middle = float(np.median(width))
-    scatter = 1.4826 * float(np.median(np.abs(width - middle)))
-    spread = np.sqrt(error**2 + scatter**2 + (1e-4 * middle) ** 2)
-    for _ in range(10):
-        off = np.abs(width - middle) / spread
-        weight = np.minimum(1.0, ROBUST_SIGMAS / np.maximum(off, 1e-9)) / spread**2
-        middle = float(weight @ width / weight.sum())
-    return middle, float(np.sqrt(np.square(weight) @ np.square(error)) / weight.sum())
-
-
 def _fill(
     frame: Frame, bands: Bands, lines: Lines, noise: Noise, cells: list[Cell], pieces: list[list[Piece]]
 ) -> Reading:
     field = tuple(cell.field for cell in cells)
     across, length = lengths(frame, bands.axis)
-    width, error = typical_width(list(field))
+    width, error = typical_width(field)
     used = [piece for cell in cells for piece in cell.pieces]
     levels = np.concatenate([cell.fit.own[:, 2] for cell in cells])
     snr = float(np.median(np.concatenate([_snr(cell, noise) for cell in cells])))

@@ -56,8 +56,10 @@ class SharedFit:
 
     @property
     def width(self) -> tuple[float, float]:
-        """Full width at half maximum of the pixel-integrated line, px, and its error; where more than noise is left
-        the error grows by the root of the excess."""
+        """Full width at half maximum of the pixel-integrated line, px, and its error.
+
+        Where more than noise is left the error grows by the root of the excess.
+        """
         gradient = self.shape.width_gradient()
         variance = float(gradient @ self.covariance @ gradient) * max(self.chi2, 1.0)
         return self.shape.width_px(), float(np.sqrt(max(variance, 0.0)))
@@ -200,7 +202,7 @@ def _finished(profiles: Profiles, offsets: Doubles, state: _State, error: Double
     strength = np.maximum(np.einsum("bn,bn->b", taken, width), 1e-30)
     return SharedFit(
         SlitImage(state.form),
-        np.linalg.pinv(matrix, hermitian=True),
+        np.asarray(np.linalg.pinv(matrix, hermitian=True)),
         state.own,
         chi2,
         np.einsum("bn,bn->b", taken, left) / strength,

@@ -1,8 +1,8 @@
 """What an arc line looks like: the image of the slit, out of focus, on pixels.
 
 The light lies on a strip as wide as slit and defocus make it together, spread over it as a polynomial (even for a slit
-in focus, leaning with coma, domed or hollow for the pupil's shadow), and is blurred by a Gaussian and by the pixel. Some
-of it is scattered into a halo.
+in focus, leaning with coma, domed or hollow for the pupil's shadow), and is blurred by a Gaussian and by the pixel.
+Some of it is scattered into a halo.
 """
 
 from __future__ import annotations
