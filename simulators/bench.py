@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from autofocus.model import Objective
 from simulators import instruments
 from simulators.instruments import Instrument
+from simulators.lamp import lamp_of
 from simulators.mechanics import FocuserMechanics, ImageShift, Shift
 from simulators.optics import Beam, SlitImage, slit_image
 from simulators.options import BenchOptions
 from simulators.sensor import COSMIC_RAYS_PER_CM2_S, HOT_PIXELS_PER_MPX, Readout, Sensor, hot_pixels
 from simulators.spectrum import Picture, Window, add_star, sky_picture, stellar_spectrum, trace_centre
+from simulators.starfield import FieldTruth, add_field, star_places
 from simulators.truth import Truth
 
 KNOTS = 7
@@ -70,7 +72,9 @@ class Bench:
         self._exposures = 0
         self.sky = self.options.sky(seed)
         self.sensor = self._make_sensor()
-        self.truths = Truth(self.instrument, self.options.sky_factor)
+        kind = FieldTruth if self.instrument.field_stars else Truth
+        self.truths = kind(self.instrument, self.options.sky_factor)
+        self.lamp = lamp_of(self.instrument, self.options)
         self.focuser = self._make_focuser()
         self.image_shift = ImageShift(
             self._tube_path,
@@ -132,12 +136,17 @@ class Bench:
         """Where the drawtube should stand now: the optimum of the noiseless curve at the mean seeing, steps.
 
         The drawtube stands where the focuser says after an inward approach, ``options.backlash_steps`` lower after
-        an outward one. See `simulators.truth.Truth` for what each objective means.
+        an outward one. See `simulators.truth.Truth` for what each objective means. With the lamp lit it is where the
+        camera is sharp in the middle of the detector.
         """
+        if self.lamp is not None:
+            return self.instrument.focus_steps + self.focus_drift_steps()
         return self.truths.optimum(objective, exposure_s) + self.focus_drift_steps()
 
     def fwhm_px(self, position: float) -> float:
-        """True FWHM of the spatial profile with the tube at a position, now, at the mean seeing."""
+        """True FWHM of the spatial profile, or of a line, with the tube at a position, now, at the mean seeing."""
+        if self.lamp is not None:
+            return self.lamp.fwhm_px(position - self.focus_drift_steps())
         return self.truths.fwhm_px(position - self.focus_drift_steps())
 
     def nsig(self, position: float, half_window_px: float | None = None) -> float:
@@ -195,6 +204,8 @@ class Bench:
         """Electrons of star and sky expected on each pixel of a window."""
         if not exposure.light:
             return np.zeros((window.height, window.width), dtype=np.float32)
+        if isinstance(self.truths, FieldTruth):
+            return self._expected_field(exposure, window, self.truths)
         picture = self._sky_picture[window.slices] * np.float32(exposure.duration_s)
         own = self.instrument
         columns = np.arange(window.x, window.x + window.width, dtype=float)
@@ -206,6 +217,20 @@ class Bench:
             if self.options.companion > 0:
                 beside = centre + along + self.options.companion_px
                 add_star(picture, window, beside, light * share * self.options.companion, images, knots)
+        return picture
+
+    def _expected_field(self, exposure: Exposure, window: Window, truths: FieldTruth) -> Picture:
+        """The same of a field of stars, which stand still during an exposure; its sky is even."""
+        own = self.instrument
+        sky = own.sky_e_s * self.options.sky_factor * exposure.duration_s
+        picture = np.full((window.height, window.width), sky, dtype=np.float32)
+        middle = exposure.start_s + 0.5 * exposure.duration_s
+        air = self.sky.air(exposure.number, middle, exposure.duration_s)
+        across, along = self.shift.at(middle)
+        beam = truths.round_beam(self.focuser.tube(middle) - self.focus_drift_steps(middle), air.seeing_factor)
+        stars = star_places(own, self.seed) + np.array([across + air.jitter_px[0], along + air.jitter_px[1], 0.0])
+        electrons = own.star_adu_s * own.gain_e_per_adu * exposure.duration_s * air.transparency
+        add_field(picture, window, stars, electrons, beam)
         return picture
 
     def _knots(self) -> NDArray[np.float64]:

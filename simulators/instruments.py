@@ -65,6 +65,8 @@ class Instrument:
     """sky continuum, electrons per pixel and second"""
     sky_line_e_s: float = 0.5
     """the strongest sky line, electrons per pixel and second"""
+    field_stars: int = 0
+    """stars on a camera without a slit; 0: the spectrum of one star behind it"""
     # camera
     sensor_px: tuple[int, int]
     pixel_um: float
@@ -230,13 +232,36 @@ LONGSLIT = Instrument(
     steps_per_s=60.0,
 )
 
+GUIDECAM = Instrument(
+    name="guidecam",
+    description="a camera without a slit on an 80 mm f/7.5 refractor: forty stars",
+    focal_length_mm=600.0,
+    f_ratio=7.5,
+    seeing_arcsec=3.2,
+    focus_steps=5210.0,
+    microns_per_step=4.0,
+    slit_um=1e4,
+    slit_length_px=960.0,
+    slit_um_per_px=3.75,
+    blur_px=0.0,
+    wavelengths_nm=(400.0, 700.0),
+    star_adu_s=40000.0,
+    sky_e_s=2.0,
+    field_stars=40,
+    sensor_px=(960, 720),
+    pixel_um=3.75,
+    max_step=10000,
+)
+
 INSTRUMENTS = {each.name: each for each in (STAREX, UVEX, ALPY600, LHIRES, LONGSLIT)}
+FIELDS = {GUIDECAM.name: GUIDECAM}
+"""those without a slit, which show stars"""
 
 
 def instrument(name: str) -> Instrument:
     """The instrument of that name; SettingsError names the known ones."""
     try:
-        return INSTRUMENTS[name]
+        return (INSTRUMENTS | FIELDS)[name]
     except KeyError:
-        known = ", ".join(INSTRUMENTS)
+        known = ", ".join(INSTRUMENTS | FIELDS)
         raise SettingsError(f"no instrument is called {name!r}; the bench knows {known}") from None

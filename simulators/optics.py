@@ -81,7 +81,7 @@ class Beam:
 
 
 @lru_cache(maxsize=8)
-def _moffat_as_gaussians(beta: float, terms: int = 8) -> tuple[Array, Array]:
+def moffat_as_gaussians(beta: float, terms: int = 8) -> tuple[Array, Array]:
     """Weights and σ² (in units of the Moffat α²) of the Gaussians that make up a Moffat function.
 
     ``(1 + r²/α²)^-β`` is the Laplace transform of a gamma distribution: a mixture, over s ~ Γ(β - 1), of normalised
@@ -170,7 +170,7 @@ def _resolved_image(beam: Beam) -> SlitImage:
     Per Gaussian of the seeing the slit's part of each pupil chord is closed; along the slit the chords' images are
     summed as cosines, so that seeing, the blur after the slit and the pixel are products.
     """
-    weights, variances = _moffat_as_gaussians(beam.moffat_beta)
+    weights, variances = moffat_as_gaussians(beam.moffat_beta)
     alpha = beam.seeing_px / (2.0 * np.sqrt(2.0 ** (1.0 / beam.moffat_beta) - 1.0))
     sigma = alpha * np.sqrt(variances)
     blur = beam.blur_px / np.sqrt(8.0 * np.log(2.0))
