@@ -188,6 +188,8 @@ _ALL: list[Fault] = [
         ("exposure_fails", "3-", "state Error, ImageReady raises", partial(_camera, faulty_camera.exposure_fails)),
         ("stale_frame", "3-", "sends the last image again", partial(_camera, faulty_camera.stale_frame)),
         ("stale_frame_once", "3", "does so once", partial(_camera, faulty_camera.stale_frame)),
+        ("fixed_picture", "1-", "sends one picture without noise, whatever the focuser does",
+         partial(_camera, faulty_camera.fixed_picture)),
         ("wrong_size", "3-", "sends ten rows too few", partial(_camera, faulty_camera.wrong_size)),
         ("transposed", "1-", "rows and columns are exchanged", partial(_camera, faulty_camera.transposed)),
         ("mirrored_roi", "1-", "a subframe is mirrored", partial(_camera, faulty_camera.mirrored_roi)),

@@ -77,6 +77,18 @@ def stale_frame(fault: CameraFault) -> None:
     fault.camera.gets["imagearray"] = image
 
 
+def fixed_picture(fault: CameraFault) -> None:
+    """The same nebula, without noise, whatever the focuser does: what ASCOM's OmniSim shows."""
+
+    def image(sound: Getter) -> Any:
+        rows, columns = sound().shape
+        down, across = np.ogrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+        nebula = 180.0 * np.exp(-3.0 * (down**2 + across**2)) + 40.0 * np.exp(-30.0 * ((down - 0.3) ** 2 + across**2))
+        return (nebula * fault.camera.gets["lastexposureduration"]() + 3.0).astype(np.uint16)
+
+    fault.over("imagearray", image)
+
+
 def wrong_size(fault: CameraFault) -> None:
     """The image has ten rows fewer than NumY says."""
     fault.over("imagearray", lambda sound: sound()[:-10])

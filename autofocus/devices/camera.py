@@ -13,6 +13,7 @@ from autofocus.devices.deadlines import Deadlines
 from autofocus.devices.download import Download
 from autofocus.devices.exposure import Exposure
 from autofocus.devices.lookout import Lookout
+from autofocus.devices.repeats import Repeats
 from autofocus.devices.values import number, text, truth, whole
 from autofocus.errors import DeviceError, DeviceRefused, DeviceTimeout, FrameError
 from autofocus.model import Frame
@@ -44,7 +45,7 @@ class AlpacaCamera:
         self._facts = CameraFacts(name=self._door.device)
         self._asked_s = 0.0
         self._started: datetime | None = None
-        self._last_digest = b""
+        self._repeats = Repeats()
         # A download and the start of the next exposure exclude each other: the server holds one image only.
         self._image = threading.Lock()
 
@@ -77,9 +78,9 @@ class AlpacaCamera:
                 operation="expose",
             )
         try:
-            self._asked_s = exposure_s
+            self._asked_s = self._repeats.exposure_s(exposure_s, self._facts.exposure_max_s)
             self._started = self._clock.utc()
-            self._exposure.take(exposure_s)
+            self._exposure.take(self._asked_s)
         finally:
             self._image.release()
 
@@ -87,14 +88,14 @@ class AlpacaCamera:
         """Download the frame taken last; a damaged or repeated image is asked for again, and then a `FrameError`."""
         with self._image:
             image, notes, digest = self._fetched()
-            if digest == self._last_digest:
+            if not self._repeats.admit(digest):
                 self._clock.sleep(self._door.deadlines.pause_s)
                 image, notes, digest = self._fetched()
-            if digest == self._last_digest:
-                raise FrameError(
-                    f"The {self._door.device} sent the last frame once more, equal in every pixel; restart its driver."
-                )
-            self._last_digest = digest or self._last_digest
+                if not self._repeats.admit(digest):
+                    raise FrameError(
+                        f"The {self._door.device} sent the last frame once more, equal in every pixel;"
+                        " restart its driver."
+                    )
             return self._frame(image, notes)
 
     def abort(self) -> None:

@@ -245,6 +245,22 @@ def test_the_same_image_twice_is_suspect(server: FakeServer, opened: Make) -> No
         camera.fetch()
 
 
+def test_a_camera_without_noise_is_believed_once_it_obeys_the_exposure_time(server: FakeServer, opened: Make) -> None:
+    camera = opened()
+    picture = np.arange(2400).reshape(40, 60)
+    server.camera.body = lambda: image_bytes((picture * server.camera.duration * 50).astype("u2"))
+    refused, exposures = [], []
+    for number in range(8):
+        camera.expose(0.05)
+        try:
+            exposures.append(camera.fetch().exposure_s)
+        except FrameError:
+            refused.append(number)
+    assert refused == [1, 4]  # each time the next exposure, a little longer, showed another picture
+    assert exposures == pytest.approx([0.05, 0.051, 0.05, 0.051, 0.05, 0.05])
+    assert [float(fields["Duration"]) for fields in server.camera.exposures][2] == pytest.approx(0.051)
+
+
 def test_a_stale_image_that_is_replaced_in_time_is_survived(server: FakeServer, opened: Make) -> None:
     camera = opened()
     camera.expose(0.02)
