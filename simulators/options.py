@@ -77,6 +77,15 @@ class BenchOptions:
     """mean distance of the star from the middle of the slit"""
     cooling_c_per_h: float = 0.5
     """how fast the night gets colder; focus follows"""
+    # arc lamp
+    lamp: float = 0.0
+    """brightness of an arc lamp in parts of the usual; lit, it hides star and sky, and the focuser moves the camera"""
+    camera_tilt_along_steps: float = 60.0
+    """best focus of the spectrograph's camera at the end of the spectrum less that at its beginning (lamp only)"""
+    camera_tilt_across_steps: float = -24.0
+    """the same at the last row less the first"""
+    camera_curvature_steps: float = 20.0
+    """the same in the corners less the middle"""
     # optics
     astigmatism_steps: float | None = None
     """focus across the slit minus along it, before the slit"""
@@ -111,6 +120,7 @@ class BenchOptions:
         for name in (
             "backlash_steps",
             "star",
+            "lamp",
             "sky_factor",
             "companion",
             "seeing_scatter",

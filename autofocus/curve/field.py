@@ -8,8 +8,8 @@ middle to 1 in the corners.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Doubles = NDArray[np.float64]
 LEAST_PLACES = 4
 EACH_SIDE = 2
 MISFIT = 0.01  # no hyperbola follows the image of a slit closer
+FILLED_IN = 0.03  # error of a width that is filled in
 ROBUST_SIGMAS = 2.5
 MOST_OUTSIDE = 1.0  # of the range sampled: a parabola says nothing of what is further away
 Place = tuple[int, int]
@@ -41,82 +42,102 @@ def fit_field(measurements: Sequence[Measurement]) -> FieldFocus | None:
         None where fewer than three places of the field have a focus curve of four positions. Errors hold the
         scatter of the places about the plane.
     """
-    frames = [one for one in measurements if one.field and one.position is not None]
+    frames = _arcs(measurements)
     sizes = {one.field_px for one in frames}
     if len(sizes) != 1:
         return None
     (size,) = sizes
-    places = sorted({(cell.column, cell.row) for one in frames for cell in one.field})
-    found = [_cell_focus(place, frames) for place in places]
-    cells = tuple(one for one in found if one is not None)
+    curves = [(place, _curve_of(place, frames)) for place in _places(frames)]
+    cells = tuple(_cell_focus(place, curve) for place, curve in curves if curve is not None)
     return _surface(cells, size) if len(cells) >= 3 else None
 
 
-def common_widths(measurements: Sequence[Measurement]) -> tuple[Measurement, ...]:
-    """Arc frames with the typical width of those places of the field alone that (nearly) all of them show.
+def levelled(measurements: Sequence[Measurement]) -> tuple[Measurement, ...]:
+    """Arc frames whose typical width is of the same places of the field in all of them.
 
-    A frame far out of focus loses its faint lines; with them, places that are in focus elsewhere would leave the mean.
+    A frame far out of focus loses its faint lines, and with them places that are in focus elsewhere: their widths are
+    filled in from their own focus curves. Frames without cells come back as they are.
     """
     taken = tuple(measurements)
-    frames = [one for one in taken if one.field]
-    if len(frames) < 2:
-        return taken
-    shown = [{(cell.column, cell.row) for cell in one.field} for one in frames]
-    union = set().union(*shown)
-    common = set.intersection(*shown)
-    if 2 * len(common) < len(union):
-        common = {place for place in union if 3 * sum(place in one for one in shown) >= 2 * len(shown)}
-    return tuple(_narrowed(one, common) for one in taken)
+    frames = _arcs(taken)
+    curves = {place: curve for place in _places(frames) if (curve := _curve_of(place, frames)) is not None}
+    return tuple(_completed(one, curves) if one.field and one.position is not None else one for one in taken)
 
 
-def _narrowed(one: Measurement, common: set[Place]) -> Measurement:
-    cells = [cell for cell in one.field if (cell.column, cell.row) in common]
-    if not cells or len(cells) == len(one.field):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    """The focus curve of one place: w² = a + b x + c x² with x = (position - middle) / half."""
+
+    coefficients: Doubles
+    covariance: Doubles
+    middle: float
+    half: float
+    cells: tuple[FieldCell, ...]
+    positions: Doubles
+
+    @property
+    def vertex(self) -> float:
+        """Where it is narrowest, in its own units."""
+        _, slope, bend = self.coefficients
+        return float(-0.5 * slope / bend)
+
+    def width_px(self, x: float) -> float:
+        """The width there."""
+        constant, slope, bend = self.coefficients
+        return float(np.sqrt(max(constant + (slope + bend * x) * x, 0.0)))
+
+
+def _arcs(measurements: Sequence[Measurement]) -> list[Measurement]:
+    return [one for one in measurements if one.field and one.position is not None]
+
+
+def _places(frames: Sequence[Measurement]) -> list[Place]:
+    return sorted({(cell.column, cell.row) for one in frames for cell in one.field})
+
+
+def _curve_of(place: Place, frames: Sequence[Measurement]) -> _Curve | None:
+    """The focus curve of one place of the field; None where too few positions show it, or it has no minimum."""
+    seen = [(one.position, cell) for one in frames for cell in one.field if (cell.column, cell.row) == place]
+    position = np.array([at for at, _ in seen], dtype=np.float64)
+    if np.unique(position).size < LEAST_PLACES:
+        return None
+    width = np.array([cell.fwhm_px for _, cell in seen])
+    error = np.hypot([cell.fwhm_err_px for _, cell in seen], MISFIT * width)
+    middle, half = 0.5 * (position.min() + position.max()), 0.5 * np.ptp(position)
+    x = (position - middle) / half
+    coefficients, covariance = _weighted(np.stack([np.ones_like(x), x, x**2], axis=1), width**2, 2.0 * width * error)
+    if not coefficients[2] > 0:
+        return None
+    curve = _Curve(coefficients, covariance, middle, half, tuple(cell for _, cell in seen), position)
+    return curve if abs(curve.vertex) <= 1.0 + 2.0 * MOST_OUTSIDE else None
+
+
+def _completed(one: Measurement, curves: Mapping[Place, _Curve]) -> Measurement:
+    shown = {(cell.column, cell.row): cell for cell in one.field if (cell.column, cell.row) in curves}
+    if not shown or (len(shown) == len(curves) == len(one.field)):
         return one
+    cells = []
+    for place, curve in curves.items():
+        width = curve.width_px((float(one.position or 0.0) - curve.middle) / curve.half)
+        cells.append(shown.get(place) or replace(curve.cells[0], fwhm_px=width, fwhm_err_px=FILLED_IN * width))
     width, error = typical_width(cells)
     return replace(one, fwhm_px=width, fwhm_err_px=error)
 
 
-def _cell_focus(place: Place, frames: Sequence[Measurement]) -> CellFocus | None:
-    """The focus curve of one place of the field; None where too few positions show it, or it has no minimum."""
-    seen: list[tuple[float, FieldCell]] = [
-        (float(one.position or 0.0), cell) for one in frames for cell in one.field if (cell.column, cell.row) == place
-    ]
-    position = np.array([at for at, _ in seen])
-    width = np.array([cell.fwhm_px for _, cell in seen])
-    error = np.hypot([cell.fwhm_err_px for _, cell in seen], MISFIT * width)
-    if np.unique(position).size < LEAST_PLACES:
-        return None
-    middle, half = 0.5 * (position.min() + position.max()), 0.5 * np.ptp(position)
-    vertex = _vertex((position - middle) / half, width, error)
-    if vertex is None or abs(vertex[0]) > 1.0 + 2.0 * MOST_OUTSIDE:
-        return None
-    at, uncertainty, floor = vertex
-    best = middle + half * at
-    beyond = min(np.unique(position[position < best]).size, np.unique(position[position > best]).size)
+def _cell_focus(place: Place, curve: _Curve) -> CellFocus:
+    _, slope, bend = curve.coefficients
+    gradient = np.array([0.0, -0.5 / bend, 0.5 * slope / bend**2])
+    best = curve.middle + curve.half * curve.vertex
+    positions = np.unique(curve.positions)
     return CellFocus(
         *place,
-        along_px=float(np.mean([cell.along_px for _, cell in seen])),
-        across_px=float(np.mean([cell.across_px for _, cell in seen])),
+        along_px=float(np.mean([cell.along_px for cell in curve.cells])),
+        across_px=float(np.mean([cell.across_px for cell in curve.cells])),
         position=float(best),
-        uncertainty=float(half * uncertainty),
-        fwhm_px=floor,
-        bracketed=beyond >= EACH_SIDE,
+        uncertainty=float(curve.half * np.sqrt(gradient @ curve.covariance @ gradient)),
+        fwhm_px=curve.width_px(curve.vertex),
+        bracketed=min(int(np.sum(positions < best)), int(np.sum(positions > best))) >= EACH_SIDE,
     )
-
-
-def _vertex(x: Doubles, width: Doubles, error: Doubles) -> tuple[float, float, float] | None:
-    """Vertex of the hyperbola, its error, and the width there."""
-    square, spread = width**2, 2.0 * width * error
-    design = np.stack([np.ones_like(x), x, x**2], axis=1)
-    solution, covariance = _weighted(design, square, spread)
-    constant, slope, bend = solution
-    if not bend > 0:
-        return None
-    at = -0.5 * slope / bend
-    gradient = np.array([0.0, -0.5 / bend, 0.5 * slope / bend**2])
-    floor = float(np.sqrt(max(constant + 0.5 * slope * at, 0.0)))
-    return float(at), float(np.sqrt(gradient @ covariance @ gradient)), floor
 
 
 def _weighted(design: Doubles, values: Doubles, error: Doubles) -> tuple[Doubles, Doubles]:

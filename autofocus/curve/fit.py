@@ -9,6 +9,7 @@ import numpy as np
 
 from autofocus.curve.candidates import candidates
 from autofocus.curve.ensemble import Ensemble, gather
+from autofocus.curve.field import levelled
 from autofocus.curve.hyperbola import Array
 from autofocus.curve.objective import Decision, decide_by, describe_losses, within_best
 from autofocus.curve.outliers import most_dropped, worst_outlier
@@ -87,6 +88,7 @@ def fit_focus(
 
 def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
     """Fit every candidate, leaving out the frames that do not belong; curves without fits where data are too few."""
+    measurements = levelled(measurements)
     usable, left_out = sort_out(measurements)
     series = build(measurements, usable)
     if series is None or not candidates(series, LEAST_PLACES):

@@ -14,7 +14,7 @@ Doubles = NDArray[np.float64]
 
 NOTICED_SIGMAS = 5.0
 BRIGHT_SIGMAS = 20.0
-WINDOW_WIDTHS, WINDOW_PX = 1.9, 2.0
+WINDOW_WIDTHS, WINDOW_PX = 1.25, 4.0
 NEIGHBOUR_HEIGHT = 0.05
 WIDER, NARROWER = 1.5, 0.65
 FLATTER = 0.22
@@ -98,7 +98,7 @@ def _found(bands: Bands, width: float) -> Lines | None:
         return None
     typical, flat = np.median(shapes[sound], axis=0)
     window = int(np.ceil(WINDOW_WIDTHS * typical + WINDOW_PX))
-    alone = np.array([_alone(int(peak), peaks, smooth, window + 0.75 * typical) for peak in bright])
+    alone = np.array([_alone(int(peak), peaks, smooth, window + 0.6 * typical) for peak in bright])
     inside = (bright > window + 1) & (bright < spectrum.size - window - 2)
     usual = (shapes[:, 0] < WIDER * typical) & (shapes[:, 0] > NARROWER * typical)
     usual &= (shapes[:, 1] < flat + FLATTER) | (smooth[bright] < 0.5 * smooth.max())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autofocus.measure.lines.bands import Bands, find_bands
 from autofocus.measure.lines.detection import Lines, find_lines
-from autofocus.measure.lines.pieces import Noise, Piece, averaged, ceiling_of, cut_pieces, noise_of
+from autofocus.measure.lines.pieces import Noise, Piece, averaged, cut_pieces, noise_of
 from autofocus.measure.lines.shared import Profiles, SharedFit, fit_shared
 from autofocus.measure.lines.slitimage import SlitImage
 from autofocus.measure.lines.typical import typical_width
@@ -72,18 +72,19 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     if not any(pieces):
         return _nothing(frame, "the lines are cut off by the edge of the frame")
     noise = noise_of([piece for part in pieces for piece in part])
+    full = _saturated(pieces)
     _, length = lengths(frame, bands.axis)
     cells: list[Cell] = []
     for across, part in enumerate(pieces):
         for number in range(CELLS_ALONG):
             low, high = number * length / CELLS_ALONG, (number + 1) * length / CELLS_ALONG
-            here = _brightest(part, lines, low, high)
+            here = _brightest(part, lines, full, low, high)
             like = cells[-1].fit.shape if cells else None
             cell = _cell(here, lines, noise, (number, across), like) if here else None
             if cell is not None:
                 cells.append(cell)
     if not cells:
-        return _nothing(frame, "all lines are saturated or blended" if lines.rejected else "no line could be measured")
+        return _nothing(frame, "all lines are saturated" if len(full) == lines.places.size else "no line fits")
     return _fill(frame, bands, lines, noise, cells, pieces)
 
 
@@ -108,9 +109,14 @@ def _slit_parts(bands: Bands) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
-def _brightest(pieces: list[Piece], lines: Lines, low: float, high: float) -> list[Piece]:
+def _saturated(pieces: list[list[Piece]]) -> set[int]:
+    """The lines that are full somewhere."""
+    every = (piece for part in pieces for piece in part)
+    return {piece.line for piece in every if piece.saturated > SATURATED_PART * piece.values.shape[0]}
+
+
+def _brightest(pieces: list[Piece], lines: Lines, full: set[int], low: float, high: float) -> list[Piece]:
     """The pieces of the brightest lines of a part of the spectrum that are not saturated."""
-    full = {piece.line for piece in pieces if piece.saturated > SATURATED_PART * piece.values.shape[0]}
     inside = [k for k in range(lines.places.size) if low <= lines.places[k] < high and k not in full]
     chosen = set(sorted(inside, key=lambda k: -float(lines.heights[k]))[:MOST_LINES])
     return [piece for piece in pieces if piece.line in chosen]
@@ -176,7 +182,7 @@ def _fill(
     flags = [
         flag
         for flag, is_set in (
-            (Flag.SATURATED, lines.rejected > 0 and peak >= 0.95 * ceiling_of(frame)),
+            (Flag.SATURATED, 2 * len(_saturated(pieces)) > lines.places.size),
             (Flag.LOW_SNR, snr < LOW_SNR),
             (Flag.NO_EXPOSURE, not frame.exposure_s),
         )
