@@ -204,6 +204,10 @@ class Bench:
         """Electrons of star and sky expected on each pixel of a window."""
         if not exposure.light:
             return np.zeros((window.height, window.width), dtype=np.float32)
+        if self.lamp is not None:
+            middle = exposure.start_s + 0.5 * exposure.duration_s
+            place = self.focuser.tube(middle) - self.focus_drift_steps(middle)
+            return self.lamp.picture(place, window) * np.float32(exposure.duration_s)
         if isinstance(self.truths, FieldTruth):
             return self._expected_field(exposure, window, self.truths)
         picture = self._sky_picture[window.slices] * np.float32(exposure.duration_s)
