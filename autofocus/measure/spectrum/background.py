@@ -25,17 +25,29 @@ def column_level(outer: Doubles) -> Doubles:
     """Background of each column: the median of its pixels away from the trace."""
     if outer.size == 0:
         return np.zeros(outer.shape[1])
-    known = np.isfinite(outer)
-    if known.all():
-        return np.asarray(np.median(outer, axis=0))
-    ordered = np.sort(np.where(known, outer, np.inf), axis=0)
-    count = known.sum(axis=0)
-    middle = np.take_along_axis(ordered, (np.maximum(count, 1) // 2)[None, :].clip(0, outer.shape[0] - 1), axis=0)[0]
-    whole = float(np.median(outer[known])) if known.any() else 0.0
-    return np.where(np.isfinite(middle) & (count > 0), middle, whole)
+    return column_median(outer, np.isfinite(outer))
 
 
-def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: Doubles, inner_px: float) -> tuple[int, int]:
+def column_median(values: Doubles, chosen: Mask) -> Doubles:
+    """Median of the values chosen of each column; of all of them where a column has none."""
+    # Sorting singles takes a sixth of the time of np.median.
+    ordered = np.sort(np.where(chosen, values, np.inf).astype(np.float32), axis=0)
+    count = chosen.sum(axis=0)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    columns = np.arange(values.shape[1])
+    middle = 0.5 * (ordered[low, columns] + ordered[np.minimum(high, len(ordered) - 1), columns].astype(np.float64))
+    if count.all():
+        return np.asarray(middle, np.float64)
+    whole = float(np.median(values[chosen])) if chosen.any() else 0.0
+    return np.where(count > 0, middle, whole)
+
+
+def median(values: Doubles) -> float:
+    """Median of a few values (the upper of two in the middle), ten times faster than numpy's."""
+    return float(np.sort(values)[values.size // 2])
+
+
+def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: float, inner_px: float) -> tuple[int, int]:
     """The offsets between which no step interrupts the background: the end of a slit, the border of an amplifier.
 
     On each side beyond ``inner_px`` the mean of eight pixels is compared with that of the next eight. A step is the
@@ -50,22 +62,20 @@ def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: Doubles, i
     ends = []
     for side in (-1, 1):
         order = np.flatnonzero((side * offsets > inner_px) & np.isfinite(profile))[::side]
-        ends.append(
-            int(offsets[order[_first_step(profile[order], error[order])]]) if order.size else int(side * inner_px)
-        )
+        ends.append(int(offsets[order[_first_step(profile[order], error)]]) if order.size else int(side * inner_px))
     return ends[0], ends[1]
 
 
-def _first_step(values: Doubles, error: Doubles) -> int:
+def _first_step(values: Doubles, error: float) -> int:
     """Index of the last value before a step, outward; the last of all where there is none."""
     size = STEP_PX
     last = values.size - 1
     if values.size < 3 * size:
         return last
     change = _change(values, size)
-    noise = float(np.median(error)) * np.sqrt(2.0 / size)
-    usual = float(np.median(change))
-    spread = 1.4826 * float(np.median(np.abs(change - usual)))
+    noise = error * np.sqrt(2.0 / size)
+    usual = median(change)
+    spread = 1.4826 * median(np.abs(change - usual))
     at = int(np.argmax(np.abs(change - usual)))
     height = change[at] - usual
     if abs(height) < max(STEP_SIGMAS * noise, 5.0 * spread):
@@ -77,7 +87,7 @@ def _first_step(values: Doubles, error: Doubles) -> int:
         return last
     beyond = values[at + size : at + 5 * size]
     before = values[max(0, at - size) : at + size]
-    kept = float(np.median(beyond) - np.median(before)) / height
+    kept = (median(beyond) - median(before)) / height
     return max(at + size - 3, 0) if kept > 0.6 else last
 
 

@@ -50,25 +50,27 @@ class Disc:
         grid = _Grid.of(self)
         return grid.sample(grid.spectra(self.cells(grid)) * grid.transfer(self, box), distance)
 
-    def derivatives(self, distance: Doubles, heights: Doubles, box: float = 1.0) -> Doubles:
-        """Of the sum of the parts by distance, ln blur, wing, ln radius, hole and slit, shape (samples, 6)."""
+    def linearised(self, distance: Doubles, heights: Doubles, box: float = 1.0) -> tuple[Doubles, Doubles]:
+        """The `parts`, and the derivatives of their sum by distance, ln blur, wing, ln radius, hole and slit."""
         grid, small = _Grid.of(self), 1e-3
         changed = [
             replace(self, radius=self.radius * np.exp(small)),
             replace(self, hole=self.hole + small),
             replace(self, slit=self.slit - small),
         ]
-        cells = np.stack([heights @ disc.cells(grid) for disc in (self, *changed)])
-        cells[1:] -= cells[0]
-        cells[3] *= -1.0
-        spectra = grid.spectra(cells)
-        now, transfer = spectra[0], grid.transfer(self, box)
+        own = self.cells(grid)
+        others = np.stack([heights @ disc.cells(grid) for disc in changed]) - heights @ own
+        others[2] *= -1.0
+        spectra = grid.spectra(np.concatenate([own, others]))
+        parts, transfer = spectra[:PARTS], grid.transfer(self, box)
+        now = heights @ parts
         broader = grid.transfer(replace(self, blur=self.blur * np.exp(small)), box) - transfer
         wing = small if self.wing < 0.5 else -small
         winged = (grid.transfer(replace(self, wing=self.wing + wing), box) - transfer) / (wing / small)
         moved = 2j * np.pi * grid.frequency * transfer * small
-        rows = np.stack([now * moved, now * broader, now * winged, *(spectra[1:] * transfer)])
-        return grid.sample(rows, distance) / small
+        changes = np.stack([now * moved, now * broader, now * winged, *(spectra[PARTS:] * transfer)]) / small
+        sampled = grid.sample(np.concatenate([parts * transfer, changes]), distance)
+        return sampled[:, :PARTS], sampled[:, PARTS:]
 
     def cells(self, grid: _Grid) -> Doubles:
         """The parts before any blur, averaged over the cells of a grid, shape (PARTS, cells)."""

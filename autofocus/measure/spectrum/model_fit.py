@@ -6,21 +6,25 @@ Marquardt 1963). Models are compared by their evidence, in Laplace's approximati
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.profile import Samples
+from autofocus.measure.spectrum.profile import Noise, Samples
 from autofocus.measure.spectrum.star_model import HEIGHTS, Ripples, StarModel
 
 Doubles = NDArray[np.float64]
 
 MOST_STEPS = 30
 RIPPLE_HEIGHTS = (0.01, 0.03, 0.1)
+RIPPLE_SPREAD, RIPPLE_REACH = 0.3, 4.0  # blur widths
+HALO_SCALE, HALO_HEIGHT = 4.0, 0.5  # half-maximum widths; relative to the bumps
+LEAST_SPREAD_PX = 0.7
+RIPPLE_GROWTH = 0.2
+FARTHEST_RIPPLE = 0.75  # of the strip, so that there is sky beyond
 RIPPLE_GAIN = 3.0
-MOST_RIPPLES = 25
+USUAL_WING = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +82,18 @@ class ProfileFit:
         """Background at distances from the trace, ADU."""
         return np.asarray(self.parameters[0] + self.parameters[1] * distance)
 
+    def value_of(self, samples: Samples) -> Doubles:
+        """What the model expects of each sample, ADU."""
+        columns = self.model.columns(self.parameters, samples.distance, samples.scale, samples.box)
+        return np.asarray(columns @ self.parameters[: self.model.linear])
+
+    def light_of(self, samples: Samples) -> Doubles:
+        """Light of all stars in each sample, ADU."""
+        return np.maximum(self.value_of(samples) - self.sky(samples.distance), 0.0)
+
     def derivatives(self, distance: Doubles) -> Doubles:
         """Derivatives of the model by its parameters at distances from the trace, shape (distances, size)."""
-        return self.model.derivatives(self.parameters, distance, self.model.columns(self.parameters, distance))
+        return self.model.jacobian(self.parameters, distance)
 
     @property
     def light(self) -> float:
@@ -104,91 +117,87 @@ def fit_model(
     model: StarModel,
     start: Doubles,
     samples: Samples,
-    variance: Callable[[Doubles], Doubles],
+    noise: Noise,
     light: Doubles | None = None,
+    enough: float = 0.01,
 ) -> ProfileFit:
-    """Fit, with weights from ``variance`` of one pixel at the *fitted* signal, so that chance does not weigh itself.
+    """Fit, with weights from the noise at the *fitted* signal, so that chance does not weigh itself.
 
     ``start`` gives the parameters that are not linear; the others follow from them. ``light`` is the starlight of each
-    sample if already known, else a first fit with even weights finds it.
+    sample if already known, else a first fit with even weights finds it. It ends where a step gains less than
+    ``enough`` in chi-squared.
     """
+    p = np.concatenate([np.zeros(model.linear), start])
     if light is None:
-        error = np.sqrt(variance(np.zeros_like(samples.value)) / samples.count)
-        rough = _least_squares(model, start, samples, error, steps=6, enough=1.0)
-        start, light = rough.parameters[model.linear :], _light(rough, samples)
-    error = np.sqrt(variance(light) / samples.count)
-    fit = _least_squares(model, start, samples, error, enough=0.1)
-    error = np.sqrt(variance(_light(fit, samples)) / samples.count)
-    return _least_squares(model, fit.parameters[model.linear :], samples, error)
-
-
-def _light(fit: ProfileFit, samples: Samples) -> Doubles:
-    columns = fit.model.columns(fit.parameters, samples.distance, samples.scale, samples.blur)[:, 2:]
-    return np.maximum(columns @ fit.parameters[2 : fit.model.linear], 0.0)
+        rough = _least_squares(model, p, samples, noise.of(samples, 0.0), steps=8, enough=3.0)
+        p, light = rough.parameters, rough.light_of(samples)
+    return _least_squares(model, p, samples, noise.of(samples, light), enough=enough)
 
 
 def _least_squares(
-    model: StarModel, start: Doubles, samples: Samples, error: Doubles, steps: int = MOST_STEPS, enough: float = 0.01
+    model: StarModel, p: Doubles, samples: Samples, error: Doubles, steps: int = MOST_STEPS, enough: float = 0.01
 ) -> ProfileFit:
-    """Damped least squares over all parameters at once."""
-    distance, scale, blur = samples.distance, samples.scale, samples.blur
-    y, reach = samples.value / error, float(np.abs(distance).max())
+    """Damped least squares over all parameters at once, from ``p``; its linear ones follow where they are 0."""
+    distance, scale, box = samples.distance, samples.scale, samples.box
+    y, weight, reach = samples.value / error, (1.0 / error)[:, None], float(np.abs(distance).max())
     low, high = model.bounds(reach)
-    n = model.linear
-    p = np.concatenate([np.zeros(n), np.clip(start, low, high)])
-    columns = model.columns(p, distance, scale, blur)
-    height = _first_heights(model, p, columns / error[:, None], y)
-    rows, values = model.priors(height, float(np.abs(samples.distance).max()))
+    n, size = model.linear, y.size
+    p = np.concatenate([p[:n], np.minimum(np.maximum(p[n:], low), high)])
+    if not p[:n].any():
+        _first_heights(model, p, samples, weight, y)
+    rows, values = model.priors(max(abs(float(p[2])), 1e-9), reach)
 
-    def residuals(at: Doubles, parts: Doubles) -> Doubles:
-        return np.concatenate([y - (parts @ at[:n]) / error, values - rows @ at])
+    def linearise(at: Doubles) -> tuple[Doubles, Doubles, float]:
+        jacobian = np.concatenate([model.jacobian(at, distance, scale, box) * weight, rows])
+        r = np.concatenate([y, values]) - jacobian[:, :n] @ at[:n]
+        r[size:] -= rows[:, n:] @ at[n:]
+        return jacobian, r, float(r @ r)
 
-    r = residuals(p, columns)
-    cost, damping = float(r @ r), 1e-3
-    normal, gradient = _normal(model.derivatives(p, distance, columns, scale, blur), error, rows, r)
+    jacobian, r, cost = linearise(p)
+    normal, gradient, damping = jacobian.T @ jacobian, jacobian.T @ r, 1e-3
     for _ in range(steps):
-        step = _solve(normal, damping, gradient)
-        trial = p + step
-        trial[n:] = np.clip(trial[n:], low, high)
-        parts = model.columns(trial, distance, scale, blur)
-        trial_r = residuals(trial, parts)
-        trial_cost = float(trial_r @ trial_r)
+        trial = p + _solve(normal, damping, gradient)
+        trial[n:] = np.minimum(np.maximum(trial[n:], low), high)
+        jacobian, trial_r, trial_cost = linearise(trial)
         if not trial_cost <= cost:
             damping *= 10.0
             if damping > 1e5:
                 break
             continue
         gained = cost - trial_cost
-        p, r, cost, columns, damping = trial, trial_r, trial_cost, parts, max(damping * 0.1, 1e-9)
-        normal, gradient = _normal(model.derivatives(p, distance, columns, scale, blur), error, rows, r)
+        p, r, cost, damping = trial, trial_r, trial_cost, max(damping * 0.1, 1e-9)
+        normal, gradient = jacobian.T @ jacobian, jacobian.T @ r
         if gained < enough:
             break
-    diagonal = np.sqrt(np.diag(normal) + 1e-30)
-    covariance = np.linalg.pinv(normal / np.outer(diagonal, diagonal), hermitian=True) / np.outer(diagonal, diagonal)
-    data = r[: y.size]
-    chi2 = float(data @ data) / max(y.size - max(model.size - len(values), 4), 1)
-    return ProfileFit(model, p, covariance, chi2, _evidence(cost, normal, rows), y.size)
+    chi2 = float(r[:size] @ r[:size]) / max(size - max(model.size - len(values), 4), 1)
+    return ProfileFit(model, p, _inverse(normal), chi2, _evidence(cost, normal, rows), size)
 
 
-def _first_heights(model: StarModel, p: Doubles, weighted: Doubles, y: Doubles) -> float:
-    """Set the linear parameters for the shape given, ripples at 0, and return the height of the star."""
+def _first_heights(model: StarModel, p: Doubles, samples: Samples, weight: Doubles, y: Doubles) -> None:
+    """Set the linear parameters for the shape given, ripples at 0."""
     keep = [*range(2 + HEIGHTS[model.kind]), *range(model.heights.stop, model.linear)]
-    core = weighted[:, keep]
+    core = model.columns(p, samples.distance, samples.scale, samples.box)[:, keep] * weight
     normal = core.T @ core
-    p[keep] = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal) + 1e-30), core.T @ y)
-    return max(abs(float(p[2])), 1e-9)
-
-
-def _normal(jacobian: Doubles, error: Doubles, rows: Doubles, r: Doubles) -> tuple[Doubles, Doubles]:
-    jacobian = np.vstack([jacobian / error[:, None], rows])
-    return jacobian.T @ jacobian, jacobian.T @ r
+    p[keep] = np.linalg.solve(normal + 1e-6 * np.diag(normal.diagonal() + 1e-30), core.T @ y)
 
 
 def _solve(normal: Doubles, damping: float, gradient: Doubles) -> Doubles:
-    diagonal = np.sqrt(np.diag(normal) + 1e-30)
-    scaled = normal / np.outer(diagonal, diagonal)
-    scaled[np.diag_indices_from(scaled)] += damping + 1e-11
+    """The step of damped least squares."""
+    diagonal, scaled = _scaled(normal, damping + 1e-11)
     return np.asarray(np.linalg.solve(scaled, gradient / diagonal) / diagonal)
+
+
+def _inverse(normal: Doubles) -> Doubles:
+    diagonal, scaled = _scaled(normal, 1e-10)
+    return np.asarray(np.linalg.inv(scaled) / (diagonal[:, None] * diagonal))
+
+
+def _scaled(normal: Doubles, added: float) -> tuple[Doubles, Doubles]:
+    """Root of the diagonal, and the matrix scaled to a diagonal of 1 + ``added``."""
+    diagonal = np.sqrt(normal.diagonal() + 1e-30)
+    scaled = normal / (diagonal[:, None] * diagonal)
+    scaled.flat[:: len(normal) + 1] += added
+    return diagonal, scaled
 
 
 def _evidence(cost: float, normal: Doubles, rows: Doubles) -> float:
@@ -197,9 +206,7 @@ def _evidence(cost: float, normal: Doubles, rows: Doubles) -> float:
     return -0.5 * cost - 0.5 * float(log_det) + 0.5 * float(np.sum(np.log(np.sum(rows**2, axis=1))))
 
 
-def with_ripples(
-    fit: ProfileFit, samples: Samples, variance: Callable[[Doubles], Doubles], half_width: float
-) -> ProfileFit:
+def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise, half_width: float) -> ProfileFit:
     """The fit with smooth bumps on top, as high as what it has left speaks for; itself where that is noise.
 
     The bumps are a Gaussian process in all but name: their heights are drawn from a normal distribution whose spread
@@ -208,40 +215,52 @@ def with_ripples(
     Parameters
     ----------
     half_width : float
-        Half the full width at half maximum, px: the bumps reach 2.5 times as far to both sides.
+        Half the full width at half maximum, px.
     """
     model, p = fit.model, fit.parameters
-    error = np.sqrt(variance(_light(fit, samples)) / samples.count)
-    spread = max(fit.blur_width, 1.0) * 0.5
-    reach = half_width + 2.0 * fit.blur_width
-    count = min(2 * int(np.ceil(reach / spread)) + 1, MOST_RIPPLES)
-    places = fit.center + np.linspace(-reach, reach, count)
-    ripples = Ripples(places, float(max(spread, places[1] - places[0])), 1.0, fit.blur_width)
-    columns = model.columns(p, samples.distance, samples.scale, samples.blur)
-    height = abs(float(p[2]))
-    rows, values = model.priors(height, float(np.abs(samples.distance).max()))
-    jacobian = np.vstack(
-        [model.derivatives(p, samples.distance, columns, samples.scale, samples.blur) / error[:, None], rows]
-    )
-    left = np.concatenate([(samples.value - columns @ p[: model.linear]) / error, values - rows @ p])
-    bumps = np.vstack(
-        [
-            ripples.columns(samples.distance) * samples.scale[:, None] / error[:, None],
-            np.zeros((len(rows), ripples.count)),
-        ]
-    )
+    error = noise.of(samples, fit.light_of(samples))
+    left = (samples.value - fit.value_of(samples)) / error
+    near = np.abs(samples.distance - fit.center) < half_width + 2.0 * fit.blur_width
+    if np.mean(np.square(left[near])) < 1.0 + np.sqrt(8.0 / np.count_nonzero(near)) and fit.excess == 1.0:
+        return fit
+    height, reach = abs(float(p[2])), float(np.abs(samples.distance).max())
+    rows, values = model.priors(height, reach)
+    whole = model.jacobian(p, samples.distance, samples.scale, samples.box) / error[:, None]
+    jacobian, left = np.concatenate([whole, rows]), np.concatenate([left, values - rows @ p])
+    ripples = _ripples(fit, half_width, FARTHEST_RIPPLE * reach)
+    bumps = np.zeros((left.size, ripples.count))
+    bumps[: error.size] = ripples.columns(samples.distance) * (samples.scale / error)[:, None]
+    bumps *= height * ripples.heights
     # What the parameters can take up themselves is no bump.
     taken = bumps - jacobian @ (fit.covariance @ (jacobian.T @ bumps))
-    values_of, vectors = np.linalg.eigh(taken.T @ bumps)
-    power = np.square(vectors.T @ (taken.T @ left))
-    strength = np.maximum(values_of, 0.0)
+    strength, vectors = np.linalg.eigh(taken.T @ bumps)
+    power, strength = np.square(vectors.T @ (taken.T @ left)), np.maximum(strength, 0.0)
 
     def gain(part: float) -> float:
-        prior = 1.0 / (part * height) ** 2
+        prior = 1.0 / part**2
         return 0.5 * float(np.sum(power / (strength + prior)) - np.sum(np.log1p(strength / prior)))
 
     best = max(RIPPLE_HEIGHTS, key=gain)
     if not gain(best) > RIPPLE_GAIN:
         return fit
-    richer = replace(model, ripples=replace(ripples, height=best * height))
-    return _least_squares(richer, p[model.linear :], samples, error, enough=0.1)
+    start = p[model.linear :].copy()
+    if model.kind == "moffat":
+        start[2] = min(start[2], USUAL_WING)
+    start = np.concatenate([np.zeros(model.linear + ripples.count), start])
+    richer = replace(model, ripples=replace(ripples, heights=best * height * ripples.heights))
+    return _least_squares(richer, start, samples, error, enough=0.1)
+
+
+def _ripples(fit: ProfileFit, half_width: float, farthest: float) -> Ripples:
+    """Bumps about the star: narrow up to its edges, ever wider and lower beyond; heights relative to its own."""
+    spread = max(RIPPLE_SPREAD * fit.blur_width, LEAST_SPREAD_PX)
+    inner = int(np.ceil(max(half_width - 0.5 * fit.blur_width, 0.0) / spread))
+    outer = max(min(half_width + RIPPLE_REACH * fit.blur_width, farthest) - inner * spread, 0.0)
+    order = np.arange(inner + int(np.ceil(np.arcsinh(RIPPLE_GROWTH * outer / spread) / RIPPLE_GROWTH)) + 1)
+    beyond = RIPPLE_GROWTH * np.maximum(order - inner, 0)
+    away = spread * (np.minimum(order, inner) + np.sinh(beyond) / RIPPLE_GROWTH)
+    heights = 1.0 / (1.0 + np.square(2.0 * np.maximum(away - inner * spread, 0.0) / fit.blur_width))
+    both = np.concatenate([order[:0:-1], order])
+    places = fit.center + np.concatenate([-away[:0:-1], away])
+    halo = HALO_SCALE * 2.0 * max(half_width, 0.5)
+    return Ripples(places, spread * np.cosh(beyond)[both], halo, np.append(heights[both], HALO_HEIGHT))

@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.model_fit import ProfileFit
-from autofocus.measure.spectrum.profile import Samples
+from autofocus.measure.spectrum.profile import Noise, Samples
 from autofocus.measure.spectrum.trace import Trace
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-STAR_SIGMAS = 8.0
+STAR_SIGMAS = 5.5
 FAINTEST = 0.01
 ROW_SIGMAS = 8.0
+LEAST_LEFT = 25.0  # in chi-squared: neither a star nor a row leaves less
 
 
 def places_beside(trace: Trace, others: Sequence[Trace], x: float, reach: float) -> tuple[float, ...]:
@@ -26,16 +27,29 @@ def places_beside(trace: Trace, others: Sequence[Trace], x: float, reach: float)
     return tuple(offset for offset in offsets if abs(offset) <= reach)
 
 
-def unexplained_star(samples: Samples, fit: ProfileFit, error: Doubles) -> float | None:
-    """Place of the strongest star-like peak that the fit leaves, px from the trace; None where only noise is left.
+def unexplained(samples: Samples, fit: ProfileFit, noise: Noise) -> tuple[float | None, Mask]:
+    """What the fit leaves beside the star: the place of another one if any, and the bad rows."""
+    expected = fit.value_of(samples)
+    left = samples.value - expected
+    error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0))
+    if np.sum(np.square(left / error)) < left.size + LEAST_LEFT:
+        return None, np.zeros(left.size, dtype=bool)
+    inside = fit.radius + 1.5 * fit.blur_width
+    bad = bad_rows(left / error) & (np.abs(samples.distance - fit.center) > inside)
+    place = unexplained_star(samples.distance[~bad], left[~bad], error[~bad], fit)
+    if place is not None and fit.radius > 0.0 and abs(place - fit.center) < inside:
+        place = None  # what a disc leaves within itself is its own
+    return place, bad
+
+
+def unexplained_star(distance: Doubles, left: Doubles, error: Doubles, fit: ProfileFit) -> float | None:
+    """Place of the strongest star-like peak in what is ``left``, px from the trace; None where it is noise.
 
     The residuals are averaged over a star's width and compared with their surroundings (a running median over six
     widths), so that a badly fitted halo is no star.
     """
-    order = np.argsort(samples.distance)
-    distance = samples.distance[order]
-    left = (samples.value - fit.sky(samples.distance) - fit.neighbours(samples.distance))[order]
-    left = left - samples.scale[order] * fit.star(distance)
+    order = np.argsort(distance)
+    distance, left, error = distance[order], left[order], error[order]
     width = max(fit.blur_width, 1.5)
     grid = np.arange(distance[0] + width, distance[-1] - width, width / 2)
     if grid.size < 12:
@@ -43,7 +57,7 @@ def unexplained_star(samples: Samples, fit: ProfileFit, error: Doubles) -> float
     low, high = np.searchsorted(distance, grid - width / 2), np.searchsorted(distance, grid + width / 2)
     count = np.maximum(high - low, 1)
     total = np.concatenate([[0.0], np.cumsum(left)])
-    squares = np.concatenate([[0.0], np.cumsum(error[order] ** 2)])
+    squares = np.concatenate([[0.0], np.cumsum(error**2)])
     mean = (total[high] - total[low]) / count
     noise = np.sqrt(squares[high] - squares[low]) / count + 1e-30
     padded = np.pad(mean, 6, mode="edge")
@@ -57,11 +71,9 @@ def unexplained_star(samples: Samples, fit: ProfileFit, error: Doubles) -> float
     return None
 
 
-def bad_rows(samples: Samples, fit: ProfileFit, error: Doubles) -> Mask:
+def bad_rows(sigmas: Doubles) -> Mask:
     """Samples that stand out alone from what the fit leaves: a hot or dead row along an unslanted trace."""
-    left = samples.value - fit.sky(samples.distance) - fit.neighbours(samples.distance)
-    left = (left - samples.scale * fit.star(samples.distance)) / error
-    alone = np.zeros(left.size, dtype=bool)
-    beside = np.maximum(np.abs(left[:-2]), np.abs(left[2:]))
-    alone[1:-1] = (np.abs(left[1:-1]) > ROW_SIGMAS) & (beside < 0.3 * np.abs(left[1:-1]))
-    return alone & (np.abs(samples.distance - fit.center) > 1.5 * fit.blur_width)
+    alone = np.zeros(sigmas.size, dtype=bool)
+    beside = np.maximum(np.abs(sigmas[:-2]), np.abs(sigmas[2:]))
+    alone[1:-1] = (np.abs(sigmas[1:-1]) > ROW_SIGMAS) & (beside < 0.3 * np.abs(sigmas[1:-1]))
+    return alone

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.background import away_from_trace, column_level
+from autofocus.measure.spectrum.background import away_from_trace, column_level, column_median, median
 from autofocus.measure.spectrum.sampling import ABSURD, along
 from autofocus.measure.spectrum.trace import Trace
 from autofocus.model import Frame
@@ -36,25 +38,37 @@ class Strip:
     columns: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Variance of one pixel, ADU²: ``read_variance + shot_factor * starlight``."""
+
+    read_variance: float
+    shot_factor: float
+
+    def variance(self, light: Doubles) -> Doubles:
+        """Variance of one pixel with ``light`` ADU of starlight."""
+        return np.asarray(self.read_variance + self.shot_factor * np.maximum(light, 0.0))
+
+    def of(self, samples: Samples, light: Doubles | float) -> Doubles:
+        """Error of each sample with ``light`` ADU of starlight."""
+        return np.asarray(np.sqrt((self.read_variance + self.shot_factor * light) / samples.count))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CleanStrip:
     """A strip whose cosmic rays and hot pixels were replaced by what the neighbouring columns let expect.
 
-    ``level`` is the background of each column, ``flux`` the light of each relative to the mean; the variance of one
-    pixel is ``read_variance + shot_factor * signal``.
+    ``profile`` is the mean of the columns, ``level`` the background of each, ``flux`` the light of each relative to
+    the mean.
     """
 
     strip: Strip
     values: Doubles
+    profile: Doubles
     level: Doubles
     flux: Doubles
     rejected: Mask
-    read_variance: float
-    shot_factor: float
-
-    def pixel_variance(self, signal: Doubles) -> Doubles:
-        """Variance of one pixel with ``signal`` ADU of starlight."""
-        return np.asarray(self.read_variance + self.shot_factor * np.maximum(signal, 0.0))
+    noise: Noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,19 +76,19 @@ class Samples:
     """The averaged profile as points: distance from the trace, ADU, and how many columns each averages.
 
     Columns are averaged in groups of like phase, so that a slanted trace samples the profile finer than its pixels
-    do. ``blur`` is the spread of phases within a group (a box of that width), ``scale`` the light of the group
-    relative to the mean.
+    do. ``box`` is the width, px, over which a sample averages: a pixel and the spread of phases within a group, two
+    boxes in a row taken as one of the same variance; ``scale`` is the light of the group relative to the mean.
     """
 
     distance: Doubles
     value: Doubles
     count: Doubles
     scale: Doubles
-    blur: Doubles
+    box: Doubles
 
     def only(self, keep: Mask) -> Samples:
         """The samples chosen."""
-        parts = (self.distance, self.value, self.count, self.scale, self.blur)
+        parts = (self.distance, self.value, self.count, self.scale, self.box)
         return Samples(*(part[keep] for part in parts))
 
 
@@ -84,15 +98,29 @@ def cut_strip(frame: Frame, trace: Trace, columns: tuple[int, int], reach: int) 
     center = trace.center(x)
     anchor = np.rint(center).astype(np.intp)
     low = max(int(anchor.min()) - reach, 0)
-    high = min(int(anchor.max()) + reach + 1, trace.across)
-    pixels = along(frame, trace.axis, slice(low, high), slice(*columns)).astype(np.float64)
-    offsets = np.arange(-reach, reach + 1)
-    rows = anchor[None, :] + offsets[:, None] - low
-    inside = (rows >= 0) & (rows < pixels.shape[0])
-    values = np.take_along_axis(pixels, np.clip(rows, 0, pixels.shape[0] - 1), axis=0)
-    values[~inside] = np.nan
-    values[~(np.abs(values) < ABSURD)] = np.nan
-    return Strip(values, offsets, anchor - center, anchor, x)
+    high = max(min(int(anchor.max()) + reach + 1, trace.across), low)
+    pixels = along(frame, trace.axis, slice(low, high), slice(*columns))
+    values = np.full((2 * reach + 1, x.size), np.nan)
+    ends = [0, *(np.flatnonzero(np.diff(anchor)) + 1).tolist(), x.size]
+    for first, last in pairwise(ends):
+        top = int(anchor[first]) - reach - low
+        part = pixels[max(top, 0) : max(top + len(values), 0), first:last]
+        values[max(-top, 0) : max(-top, 0) + len(part), first:last] = part
+    if not np.abs(values).max() < ABSURD:  # NaN too
+        values[~(np.abs(values) < ABSURD)] = np.nan
+    return Strip(values, np.arange(-reach, reach + 1), anchor - center, anchor, x)
+
+
+def at_phases(strip: Strip, light: Callable[[Doubles], Doubles], width_px: float) -> Doubles:
+    """A function of the distance from the trace at every pixel of a strip, by straight lines between fine steps."""
+    step = 0.5 / np.ceil(8.0 / max(width_px, 1.0))
+    first = np.floor(strip.phase.min() / step)
+    cell = strip.phase / step - first
+    index = cell.astype(np.intp)
+    phases = (first + np.arange(int(index.max()) + 2)) * step
+    table = light((strip.offsets[:, None] + phases).ravel()).reshape(strip.offsets.size, -1)
+    lower = table[:, index]
+    return np.asarray(lower + (table[:, index + 1] - lower) * (cell - index))
 
 
 def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doubles | None = None) -> CleanStrip:
@@ -112,70 +140,78 @@ def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doub
     star : ndarray, optional
         Starlight expected in the mean column at each pixel, shape of the strip; without it the median column stands in.
     rest : ndarray, optional
-        Neighbours and sky gradient expected at each pixel.
+        Neighbours and sky gradient expected at each pixel, shape of the strip or one column.
     """
     values = strip.values if rest is None else strip.values - rest
     known = np.isfinite(values)
     usable = known.any(axis=1)
     outer = away_from_trace(strip.offsets, width_px) & usable
+    level = column_level(values[outer] if star is None else values[outer] - star[outer])
+    signal = values - level
+    if not known.all():
+        signal[~known] = 0.0
     if star is None:
-        level = column_level(values[outer])
-        profile = np.median(np.where(known, values - level, 0.0), axis=1)
-        profile = np.maximum(profile - np.median(profile[outer]), 0.0)
-        star = np.repeat(np.where(usable, profile, 0.0)[:, None], strip.columns.size, axis=1)
-    else:
-        level = column_level((values - star)[outer])
-    signal = np.where(known, values - level, 0.0)
-    flux = _column_flux(signal, star, np.abs(strip.offsets) <= max(0.6 * width_px, 1.0))
+        profile = column_median(signal.T, known.T)
+        star = np.where(usable, np.maximum(profile - median(profile[outer]), 0.0), 0.0)[:, None]
+    flux, taken = _column_flux(signal, star, np.abs(strip.offsets) <= max(0.6 * width_px, 1.0))
     expected = star * flux
-    residual = np.where(known, signal - expected, 0.0)
-    read, shot = _noise(residual, expected, known, outer, _quantum(strip.values))
-    rejected = known & _impossible(residual, expected, read, shot)
-    read, shot = _noise(residual, expected, known & ~rejected, outer, _quantum(strip.values))
-    cleaned = np.where(rejected | ~known, expected + level + (0.0 if rest is None else rest), strip.values)
-    cleaned[~usable] = np.nan
-    return CleanStrip(strip, cleaned, level, flux, rejected, read, shot)
+    residual = signal - expected
+    if not known.all():
+        residual[~known] = 0.0
+    quantum = _quantum(strip.values)
+    noise = _noise(residual, expected, known, outer, taken, quantum)
+    rejected = known & _impossible(residual, expected, noise)
+    bad = rejected | ~known
+    cleaned = strip.values
+    if bad.any():
+        noise = _noise(residual, expected, ~bad, outer, taken, quantum)
+        cleaned = np.where(bad, expected + level + (0.0 if rest is None else rest), strip.values)
+        cleaned[~usable] = np.nan
+    return CleanStrip(strip, cleaned, cleaned.mean(axis=1), level, flux, rejected, noise)
 
 
-def _impossible(residual: Doubles, expected: Doubles, read: float, shot: float) -> Mask:
+def _impossible(residual: Doubles, expected: Doubles, noise: Noise) -> Mask:
     """The pixels that noise and the shape of a profile cannot explain, and their neighbours as far as they are hit."""
-    sigma = np.sqrt(read + shot * np.maximum(expected, 0.0))
-    around = np.maximum(expected, np.maximum(np.roll(expected, 1, 0), np.roll(expected, -1, 0)))
-    excess = (np.abs(residual) - SHAPE_TOLERANCE * around) / sigma
-    rejected = excess > REJECT_SIGMAS
+    around = expected.copy()
+    np.maximum(around[1:], expected[:-1], out=around[1:])
+    np.maximum(around[:-1], expected[1:], out=around[:-1])
+    excess = np.abs(residual) - SHAPE_TOLERANCE * around
+    sigma = np.sqrt(noise.read_variance + noise.shot_factor * expected)
+    rejected = np.asarray(excess > REJECT_SIGMAS * sigma)
     if rejected.any():
         near = rejected.copy()
         for axis in (0, 1):
             for step in (-1, 1):
                 near |= np.roll(rejected, step, axis)
-        rejected |= near & (excess > GROW_SIGMAS)
-    return np.asarray(rejected)
+        rejected |= near & (excess > GROW_SIGMAS * sigma)
+    return rejected
 
 
-def _column_flux(signal: Doubles, star: Doubles, core: Mask) -> Doubles:
+def _column_flux(signal: Doubles, star: Doubles, core: Mask) -> tuple[Doubles, Doubles]:
     """Light of each column relative to the mean column.
 
     The median of the ratios in the core, so that a hit pixel has no say, drawn towards their common value as far as
-    their scatter is noise (James & Stein 1961).
+    their scatter is noise (James & Stein 1961). Also returns what part of the variance of each row this takes out.
     """
-    top = star.max(axis=0)
-    if not core.any() or not (top > 0).all():
-        return np.ones(signal.shape[1])
-    bright = core[:, None] & (star > 0.3 * top)
-    rows = bright.any(axis=1)
-    ratio = np.where(bright[rows], signal[rows] / np.where(bright[rows], star[rows], 1.0), np.nan)
-    count = bright.sum(axis=0)
-    flux = column_level(ratio)
-    weight = np.where(bright[rows], star[rows], 0.0)
-    light = np.sum(np.where(bright[rows], signal[rows], 0.0), axis=0) / np.maximum(weight.sum(axis=0), 1e-12)
+    taken = np.zeros(core.size)
+    star, signal = np.broadcast_to(star, signal.shape)[core], signal[core]
+    top = star.max(axis=0, initial=0.0)
+    if not (top > 0).all():
+        return np.ones(signal.shape[1]), taken
+    bright = star > 0.3 * top
+    ratio = signal / np.where(bright, star, 1.0)
+    flux = column_median(ratio, bright)
+    whole = np.sum(star, axis=0, where=bright)
+    light = np.sum(signal, axis=0, where=bright) / whole
     flux = np.where(np.abs(light - flux) < 0.3 * np.abs(flux), light, flux)
-    noise = np.nanmedian(np.abs(ratio - flux), axis=0) * 1.4826 / np.sqrt(np.maximum(count, 1))
-    typical = float(np.median(flux))
+    noise = column_median(np.abs(ratio - flux), bright) * 1.4826 / np.sqrt(bright.sum(axis=0))
+    typical = median(flux)
     if not typical > 0:
-        return np.ones(signal.shape[1])
-    scatter = (1.4826 * float(np.median(np.abs(flux - typical)))) ** 2
-    believed = max(scatter - float(np.median(noise)) ** 2, 0.0) / max(scatter, 1e-12)
-    return np.maximum(typical + (flux - typical) * believed, 0.0)
+        return np.ones(signal.shape[1]), taken
+    scatter = (1.4826 * median(np.abs(flux - typical))) ** 2
+    believed = max(scatter - median(noise) ** 2, 0.0) / max(scatter, 1e-12)
+    taken[core] = believed * (2.0 - believed) * np.mean(bright * star / whole, axis=1)
+    return np.maximum(typical + (flux - typical) * believed, 0.0), taken
 
 
 def _quantum(values: Doubles) -> float:
@@ -185,22 +221,26 @@ def _quantum(values: Doubles) -> float:
     return float(min(steps.min(), 1.0)) if steps.size else 1.0
 
 
-def _noise(residual: Doubles, expected: Doubles, good: Mask, outer: Mask, quantum: float) -> tuple[float, float]:
+def _noise(residual: Doubles, expected: Doubles, good: Mask, outer: Mask, taken: Doubles, quantum: float) -> Noise:
     """Variance of a pixel as a straight line in its starlight, from the scatter along the rows.
 
-    Returns the variance without starlight and its increase per ADU (the inverse of the gain in e-/ADU).
+    Without starlight it is the median over the dark rows; its increase per ADU is the inverse of the gain in e-/ADU.
+    The fit of the columns' light has ``taken`` its part of the scatter of each row.
     """
-    count = good.sum(axis=1)
-    mean = np.where(good, residual, 0.0).sum(axis=1) / np.maximum(count, 1)
-    scatter = np.where(good, residual - mean[:, None], 0.0)
-    variance = (scatter**2).sum(axis=1) / np.maximum(count - 1, 1)
-    light = np.where(good, expected, 0.0).sum(axis=1) / np.maximum(count, 1)
+    if not good.all():
+        residual, expected = np.where(good, residual, 0.0), np.where(good, expected, 0.0)
+    count = np.maximum(good.sum(axis=1), 1)
+    square = np.einsum("ij,ij->i", residual, residual)
+    variance = np.maximum(square - residual.sum(axis=1) ** 2 / count, 0.0) / (
+        np.maximum(count - 1, 1) * np.maximum(1.0 - taken, 0.2)
+    )
+    light = expected.sum(axis=1) / count
     dark = outer & (count > 2)
     floor = quantum**2 / 12.0
-    read = max(float(np.median(variance[dark])) if dark.any() else float(variance.min()), floor, 1e-12)
+    read = max(median(variance[dark]) if dark.any() else float(variance.min()), floor, 1e-12)
     bright = light > 0.2 * max(float(light.max()), 1e-12)
     shot = float(np.sum((variance - read)[bright] * light[bright]) / max(float(np.sum(light[bright] ** 2)), 1e-12))
-    return read, max(shot, 0.0)
+    return Noise(read, max(shot, 0.0))
 
 
 def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> Samples:
@@ -208,24 +248,31 @@ def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> 
 
     For a wide profile ``rows`` neighbouring rows are averaged as well.
     """
-    strip = cleaned.strip
-    # Columns differ in level (sky lines, two amplifiers), and so would the groups.
-    signal = cleaned.values - (cleaned.level - cleaned.level.mean())
-    known = np.isfinite(signal).any(axis=1)
-    core = known & (np.abs(strip.offsets) <= core_px)
-    order = np.argsort(strip.phase, kind="stable")
-    total = max(float(np.mean(cleaned.flux)), 1e-9)
-    points: list[tuple[Doubles, ...]] = []
+    strip, flux = cleaned.strip, cleaned.flux
+    known = np.isfinite(cleaned.profile)
     if rows > 1:
-        return _average_rows(strip, signal.mean(axis=1), known, rows)
-    parts = [(core, part) for part in np.array_split(order, groups)] + [(known & ~core, order)]
+        return _average_rows(strip, cleaned.profile, known, rows)
+    parts: list[tuple[Mask, slice | NDArray[np.intp]]] = [(known, slice(None))]
+    if groups > 1:
+        core = known & (np.abs(strip.offsets) <= core_px)
+        order = np.argsort(strip.phase, kind="stable")
+        parts = [(known & ~core, slice(None)), *((core, part) for part in np.array_split(order, groups))]
+    total = max(float(flux.mean()), 1e-9)
+    level = cleaned.level - cleaned.level.mean()
+    points: list[tuple[Doubles, ...]] = []
     for chosen, part in parts:
         phase = strip.phase[part]
         offset = strip.offsets[chosen] + phase.mean()
-        mean = signal[np.ix_(chosen, part)].mean(axis=1)
-        facts = (part.size, float(np.mean(cleaned.flux[part])) / total, np.sqrt(12.0) * phase.std())
-        points.append((offset, mean, *(fact * np.ones_like(offset) for fact in facts)))
+        # Columns differ in level (sky lines, two amplifiers), and so would the groups.
+        mean = cleaned.profile[chosen] if isinstance(part, slice) else _mean_of(cleaned.values, chosen, part, level)
+        facts = (phase.size, float(flux[part].mean()) / total, float(np.sqrt(1.0 + 12.0 * phase.var())))
+        points.append((offset, mean, *(np.full(offset.size, fact, np.float64) for fact in facts)))
     return Samples(*(np.concatenate(column) for column in zip(*points, strict=True)))
+
+
+def _mean_of(values: Doubles, rows: Mask, columns: NDArray[np.intp], level: Doubles) -> Doubles:
+    """Mean of these columns, less their own ``level``."""
+    return np.asarray(values[rows][:, columns].mean(axis=1) - level[columns].mean())
 
 
 def _average_rows(strip: Strip, profile: Doubles, known: Mask, rows: int) -> Samples:
@@ -233,6 +280,6 @@ def _average_rows(strip: Strip, profile: Doubles, known: Mask, rows: int) -> Sam
     used = np.flatnonzero(known)
     bins = used[: used.size // rows * rows].reshape(-1, rows)
     one = np.ones(bins.shape[0])
-    box = np.sqrt(12.0 * strip.phase.var() + rows**2 - 1.0)
+    box = np.sqrt(12.0 * strip.phase.var() + rows**2)
     distance = strip.offsets[bins].mean(axis=1) + strip.phase.mean()
     return Samples(distance, profile[bins].mean(axis=1), rows * strip.columns.size * one, one, box * one)

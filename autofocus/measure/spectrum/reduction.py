@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from autofocus.measure.reading import Reading, SpatialProfile
 from autofocus.measure.spectrum.background import straight_span
 from autofocus.measure.spectrum.model_fit import ProfileFit
-from autofocus.measure.spectrum.neighbours import bad_rows, places_beside, unexplained_star
-from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, average, clean, cut_strip
+from autofocus.measure.spectrum.neighbours import places_beside, unexplained
+from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, at_phases, average, clean, cut_strip
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.measure.spectrum.trace import Trace
 from autofocus.measure.spectrum.verdict import find_trace
-from autofocus.measure.spectrum.width import fit_profile, half_maximum_middle, half_maximum_width
+from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle, half_maximum_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
@@ -24,6 +24,7 @@ MOST_UNKNOWN = 3
 MOST_PASSES = 4
 SETTLED = 0.2
 SAMPLES_PER_WIDTH = 15
+WIDTH_WITHOUT_PHASE = 8.0
 BLENDED_FRACTION = 0.02
 
 
@@ -82,11 +83,15 @@ def _moved(trace: Trace, shift_px: float, width_px: float) -> Trace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedStrip:
-    """A strip cleaned with its own model, the model, and the offsets between which the background is straight."""
+    """A strip cleaned with its own model, the model, and the offsets between which the background is straight.
+
+    ``doubt`` is what else its width may be.
+    """
 
     cleaned: CleanStrip
     fit: ProfileFit
     span: tuple[int, int]
+    doubt: Doubt
 
 
 def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
@@ -95,30 +100,35 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     Once more where the width was far from what the trace let expect.
     """
     cleaned, fit, span = clean(strip, width_px), None, (0, 0)
+    doubt = Doubt()
     for _ in range(MOST_PASSES):
         span = _span(cleaned, width_px)
-        again = _fit_cleaned(cleaned, span, width_px, neighbours, fit)
-        before, width_px = width_px, half_maximum_width(again)[0] if again is not None else NAN
-        if again is None or not np.isfinite(width_px):
+        found = _fit_cleaned(cleaned, span, width_px, neighbours, fit)
+        if found is None:
             return None
+        again, unsure = found
+        before, width_px = width_px, half_maximum_width(again)[0]
+        if not np.isfinite(width_px):
+            return None
+        known = fit is not None and again.model.kind == fit.model.kind
+        doubt = replace(doubt, missed_px=unsure.missed_px) if known else unsure
         settled = fit is not None and abs(np.log(width_px / before)) < SETTLED
         fit, neighbours = again, again.places
         if settled:
             break
         cleaned = _clean_again(strip, fit, width_px)
-    return FittedStrip(cleaned, fit, span) if fit is not None else None
+    return FittedStrip(cleaned, fit, span, doubt) if fit is not None else None
 
 
 def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
     """Between which offsets the background of the averaged profile is straight."""
-    profile = np.mean(cleaned.values, axis=1)
-    noise = np.sqrt(np.full(profile.size, cleaned.read_variance / cleaned.strip.columns.size))
-    return straight_span(cleaned.strip.offsets, profile, noise, 3.0 * width_px + 3.0)
+    noise = float(np.sqrt(cleaned.noise.read_variance / cleaned.strip.columns.size))
+    return straight_span(cleaned.strip.offsets, cleaned.profile, noise, 3.0 * width_px + 3.0)
 
 
 def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
     rows = max(1, int(width_px / SAMPLES_PER_WIDTH))
-    samples = average(cleaned, 1 if rows > 1 else _groups(cleaned), 2.5 * width_px + 2.0, rows)
+    samples = average(cleaned, _groups(cleaned, width_px), 2.5 * width_px + 2.0, rows)
     return samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
 
 
@@ -128,26 +138,20 @@ def _fit_cleaned(
     width_px: float,
     neighbours: tuple[float, ...],
     like: ProfileFit | None,
-) -> ProfileFit | None:
+) -> tuple[ProfileFit, Doubt] | None:
     """Fit, and fit again for every star and bad row that the fit before has left."""
     samples = _samples(cleaned, span, width_px)
-    fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours, like)
+    found = fit_profile(samples, cleaned.noise, width_px, neighbours, like)
     for _ in range(MOST_UNKNOWN):
-        if fit is None:
+        if found is None:
             return None
-        light = np.maximum(fit.star(samples.distance), 0.0)
-        error = np.sqrt(cleaned.pixel_variance(light) / samples.count)
-        inside = fit.radius + 1.5 * fit.blur_width
-        bad = bad_rows(samples, fit, error) & (np.abs(samples.distance - fit.center) > inside)
-        place = unexplained_star(samples.only(~bad), fit, error[~bad])
-        if place is not None and fit.radius > 0.0 and abs(place - fit.center) < inside:
-            place = None  # what a disc leaves within itself is its own
+        place, bad = unexplained(samples, found[0], cleaned.noise)
         if place is None and not bad.any():
             break
         samples = samples.only(~bad)
         neighbours = neighbours if place is None else (*neighbours, place)
-        fit = fit_profile(samples, cleaned.pixel_variance, width_px, neighbours)
-    return fit
+        found = fit_profile(samples, cleaned.noise, width_px, neighbours)
+    return found
 
 
 def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -160,31 +164,31 @@ def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] 
     return first, first + count
 
 
-def _groups(cleaned: CleanStrip) -> int:
-    """How many groups of like phase: one for a trace along the rows, more where its slant samples the pixel finer."""
+def _groups(cleaned: CleanStrip, width_px: float) -> int:
+    """How many groups of like phase: where a slant samples a sharp profile finer than its pixels do, more than one."""
+    if width_px > WIDTH_WITHOUT_PHASE:
+        return 1
     spread = float(np.ptp(cleaned.strip.phase))
     return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
 
 
 def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
     """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
-    distance = strip.offsets[:, None] + strip.phase
-    step = min(fit.blur_width / 40.0, 0.25)
-    grid = np.arange(strip.offsets[0] - 1.0, strip.offsets[-1] + 1.0 + step, step)
-    star = np.interp(distance, grid, np.maximum(fit.star(grid), 0.0))
-    rest = np.interp(distance, grid, fit.neighbours(grid)) + (fit.sky(distance) - fit.background)
+    star = np.maximum(at_phases(strip, fit.star, fit.blur_width), 0.0)
+    rest = (fit.sky(strip.offsets.astype(np.float64)) - fit.background)[:, None]
+    if fit.places:
+        rest = rest + at_phases(strip, fit.neighbours, fit.blur_width)
     return clean(strip, width_px, star, rest)
 
 
 def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedStrip) -> Reading:
     cleaned, fit = found.cleaned, found.fit
-    fwhm, fwhm_err = half_maximum_width(fit)
+    fwhm, fwhm_err = believed_width(fit, found.doubt)
     wanted = settings.half_window_px
     half_window = auto_half_window(fwhm) if wanted == "auto" else wanted
     light = window_light(cleaned, fit, half_window, found.span)
     middle = 0.5 * (cleaned.strip.columns[0] + cleaned.strip.columns[-1])
     center = float(trace.center(middle)) + half_maximum_middle(fit)
-    profile = cleaned.values.mean(axis=1)
     distance = cleaned.strip.offsets.astype(np.float64)
     core = np.abs(distance) <= max(fwhm, 1.0)
     saturated = _saturated(frame, cleaned, core)
@@ -219,16 +223,18 @@ def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedSt
         saturated_px=saturated,
         dispersion_axis=trace.axis,
         flags=tuple(flags),
-        background_noise_adu=float(np.sqrt(cleaned.read_variance)),
+        background_noise_adu=float(np.sqrt(cleaned.noise.read_variance)),
         columns_used=int(cleaned.strip.columns.size),
     )
     start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
-    drawn = SpatialProfile(start, profile, fit.star(distance) + fit.sky(distance))
+    drawn = SpatialProfile(start, cleaned.profile, fit.star(distance) + fit.sky(distance))
     return Reading(measurement, drawn, trace)
 
 
 def _is_blended(fit: ProfileFit, reach: float) -> bool:
     """Whether another star of any weight has a window that overlaps ours."""
+    if not fit.places:
+        return False
     heights = fit.parameters[fit.model.heights.stop : fit.model.linear]
     peak = float(np.max(fit.star(np.linspace(-fit.blur_width, fit.blur_width, 41) + fit.center)))
     close = np.abs(np.array(fit.places) - fit.center) < reach

@@ -45,13 +45,13 @@ def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: t
     window and C the covariance of p. Only the offsets of ``span`` are used: beyond it the background is another one.
     """
     strip, model = cleaned.strip, fit.model
-    profile = cleaned.values.mean(axis=1)
+    profile = cleaned.profile
     window = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
     window &= np.abs(strip.offsets) <= half_window
     distance = strip.offsets[window].astype(np.float64)
     star = fit.star(distance)
     total = float(np.sum(profile[window] - fit.sky(distance) - fit.neighbours(distance)))
-    noise = float(np.sum(cleaned.pixel_variance(star + fit.neighbours(distance)))) / strip.columns.size
+    noise = float(np.sum(cleaned.noise.variance(star + fit.neighbours(distance)))) / strip.columns.size
     slopes = fit.derivatives(distance).sum(axis=0)
     rest = slopes.copy()
     rest[model.heights] = 0.0
@@ -76,10 +76,10 @@ def column_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:
     star = np.maximum(fit.star(distance), 0.0)
     scale = np.median(cleaned.flux) / max(float(np.mean(cleaned.flux)), 1e-9)
     signal = star * scale
-    return float(np.sqrt(np.sum(signal**2 / cleaned.pixel_variance(signal))))
+    return float(np.sqrt(np.sum(signal**2 / cleaned.noise.variance(signal))))
 
 
 def profile_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:
     """Signal-to-noise of the light of the averaged profile, optimally weighted: what the detection stands on."""
     star = fit.star(cleaned.strip.offsets.astype(np.float64))
-    return float(np.sqrt(np.sum(star**2 / cleaned.pixel_variance(star)) * cleaned.strip.columns.size))
+    return float(np.sqrt(np.sum(star**2 / cleaned.noise.variance(star)) * cleaned.strip.columns.size))

@@ -20,6 +20,7 @@ BLUR_WING_PRIOR = (0.5, 0.4)
 SOFTNESS_PRIOR = (-0.7, 0.7)  # ln of the blur in radii
 DEPTH_PRIOR = (0.5, 0.5)
 TILT_PRIOR = 0.15
+HALO_WING = 0.5
 NEIGHBOUR_PRIOR = 3.0  # so weak that it only makes models with and without neighbours comparable
 # centre, ln width, wing | centre, ln blur, wing of the blur, ln radius, hole, slit
 SHAPES: dict[str, int] = {"moffat": 3, "disc": 6}
@@ -28,27 +29,30 @@ HEIGHTS: dict[str, int] = {"moffat": 1, "disc": disc.PARTS}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ripples:
-    """Smooth bumps at ``places`` (px from the trace) and a halo, and how high they are believed to be, ADU."""
+    """Smooth bumps and a halo, symmetric about ``center``: how high each is believed to be is ``heights``, ADU.
+
+    The bumps have widths ``spreads`` and stand at ``places`` (px from the trace); the halo comes last.
+    """
 
     places: Doubles
-    spread: float
-    height: float
+    spreads: Doubles
     halo_width: float
+    heights: Doubles
 
     @property
     def count(self) -> int:
         """The bumps and the halo."""
-        return self.places.size + 1
+        return int(self.heights.size)
 
     def columns(self, distance: Doubles) -> Doubles:
         """Each at height 1, shape (samples, count)."""
-        halo = shape.halo(distance - self.places.mean(), self.halo_width)
-        return np.hstack([shape.ripples(distance, self.places, self.spread), halo[:, None]])
+        halo = shape.moffat(distance - self.places.mean(), self.halo_width, HALO_WING)
+        return np.hstack([shape.ripples(distance, self.places, self.spreads), halo[:, None]])
 
     @property
     def areas(self) -> Doubles:
         """Light of each at height 1, px."""
-        return np.append(np.full(self.places.size, shape.ripple_area(self.spread)), shape.halo_area(self.halo_width))
+        return np.append(shape.ripple_areas(self.spreads), shape.moffat_area(self.halo_width, HALO_WING))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,22 +91,22 @@ class StarModel:
         _, log_blur, wing, log_radius, hole, slit = (float(value) for value in form)
         return disc.Disc(float(np.exp(log_radius)), hole, slit, float(np.exp(log_blur)), wing)
 
-    def _smooth(self, form: Doubles, off: Doubles, blur: Doubles | float) -> Doubles:
+    def _smooth(self, form: Doubles, off: Doubles, box: Doubles | float) -> Doubles:
         """The star without ripples, each part at height 1, ``off`` px from its centre."""
         if self.kind == "moffat":
-            return shape.star(off, float(np.exp(form[1])), float(form[2]), blur)[:, None]
-        return self._disc(form).parts(off, _box(blur))
+            return shape.star(off, float(np.exp(form[1])), float(form[2]), box)[:, None]
+        return self._disc(form).parts(off, float(np.mean(box)))
 
-    def star_columns(self, p: Doubles, distance: Doubles, blur: Doubles | float = 0.0) -> Doubles:
+    def star_columns(self, p: Doubles, distance: Doubles, box: Doubles | float = 1.0) -> Doubles:
         """The star at height 1 of each of its parts, shape (samples, heights)."""
         form = p[self.linear : self.places]
-        smooth = self._smooth(form, distance - form[0], blur)
+        smooth = self._smooth(form, distance - form[0], box)
         return smooth if self.ripples is None else np.hstack([smooth, self.ripples.columns(distance)])
 
-    def neighbour_columns(self, p: Doubles, distance: Doubles, blur: Doubles | float = 0.0) -> Doubles:
-        """The neighbours at height 1, of the star's own shape, shape (samples, neighbours)."""
+    def neighbour_columns(self, p: Doubles, distance: Doubles, box: Doubles | float = 1.0) -> Doubles:
+        """The neighbours at height 1, of the star's own shape without its ripples, shape (samples, neighbours)."""
         form = p[self.linear : self.places]
-        parts = [self._smooth(form, distance - place, blur)[:, :1] for place in p[self.places :]]
+        parts = [self._smooth(form, distance - place, box)[:, :1] for place in p[self.places :]]
         return np.hstack([np.zeros((distance.size, 0)), *parts])
 
     def areas(self, p: Doubles) -> Doubles:
@@ -115,40 +119,53 @@ class StarModel:
         return smooth if self.ripples is None else np.concatenate([smooth, self.ripples.areas])
 
     def columns(
-        self, p: Doubles, distance: Doubles, scale: Doubles | float = 1.0, blur: Doubles | float = 0.0
+        self, p: Doubles, distance: Doubles, scale: Doubles | float = 1.0, box: Doubles | float = 1.0
     ) -> Doubles:
         """Every linear part at height 1, shape (samples, linear)."""
-        factor = np.broadcast_to(np.asarray(scale, np.float64), distance.shape)[:, None]
-        star = self.star_columns(p, distance, blur) * factor
-        sky = np.stack([np.ones_like(distance), distance], axis=1)
-        return np.hstack([sky, star, self.neighbour_columns(p, distance, blur)])
+        columns = np.empty((distance.size, self.linear))
+        columns[:, 0], columns[:, 1] = 1.0, distance
+        columns[:, self.heights] = self.star_columns(p, distance, box) * np.reshape(scale, (-1, 1))
+        if self.neighbours:
+            columns[:, self.heights.stop :] = self.neighbour_columns(p, distance, box)
+        return columns
 
-    def derivatives(
-        self, p: Doubles, distance: Doubles, columns: Doubles, scale: Doubles | float = 1.0, blur: Doubles | float = 0.0
+    def jacobian(
+        self, p: Doubles, distance: Doubles, scale: Doubles | float = 1.0, box: Doubles | float = 1.0
     ) -> Doubles:
-        """Derivatives by all parameters, shape (samples, size): exact, or by differences inside the disc."""
-        jacobian = np.empty((distance.size, self.size))
-        jacobian[:, : self.linear] = columns
-        form = p[self.linear : self.places]
-        factor = np.broadcast_to(np.asarray(scale, np.float64), distance.shape)[:, None]
-        own = self._form_derivatives(form, distance - form[0], p[2 : 2 + HEIGHTS[self.kind]], blur) * factor
-        jacobian[:, self.linear : self.places] = own
+        """Derivatives by all parameters, shape (samples, size); the first ``linear`` of them are the `columns`."""
+        first, heights, shapes = self.linear, self.heights, SHAPES[self.kind]
+        smooth = HEIGHTS[self.kind]
+        jacobian = np.zeros((distance.size, self.size))
+        jacobian[:, 0], jacobian[:, 1] = 1.0, distance
+        form = p[first : first + shapes]
+        parts, changes = self._linearised(form, distance - form[0], p[2 : 2 + smooth], box)
+        jacobian[:, 2 : 2 + smooth] = parts
+        if self.ripples is not None:
+            jacobian[:, 2 + smooth : heights.stop] = self.ripples.columns(distance)
+        jacobian[:, first : first + shapes] = changes
+        jacobian[:, heights] *= np.reshape(scale, (-1, 1))
+        jacobian[:, first : first + shapes] *= np.reshape(scale, (-1, 1))
         for index in range(self.neighbours):
-            height = np.zeros(HEIGHTS[self.kind])
-            height[0] = p[self.heights.stop + index]
-            other = self._form_derivatives(form, distance - p[self.places + index], height, blur)
-            jacobian[:, self.places + index] = other[:, 0]
-            jacobian[:, self.linear + 1 : self.places] += other[:, 1:]
+            height = np.zeros(smooth)
+            height[0] = p[heights.stop + index]
+            place = first + shapes + index
+            other, changes = self._linearised(form, distance - p[place], height, box)
+            jacobian[:, heights.stop + index] = other[:, 0]
+            jacobian[:, place] = changes[:, 0]
+            jacobian[:, first + 1 : first + shapes] += changes[:, 1:]
         return jacobian
 
-    def _form_derivatives(self, form: Doubles, off: Doubles, heights: Doubles, blur: Doubles | float) -> Doubles:
-        """Derivatives of one star of these heights by the parameters of its shape, the centre first."""
+    def _linearised(
+        self, form: Doubles, off: Doubles, heights: Doubles, box: Doubles | float
+    ) -> tuple[Doubles, Doubles]:
+        """The parts of one star of these heights, and its derivatives by the parameters of its shape, centre first."""
         if self.kind == "moffat":
-            changes = heights[0] * shape.star_gradient(off, float(np.exp(form[1])), float(form[2]), blur)[:, 1:]
+            gradient = shape.star_gradient(off, float(np.exp(form[1])), float(form[2]), box)
+            parts, changes = gradient[:, :1], heights[0] * gradient[:, 1:]
         else:
-            changes = self._disc(form).derivatives(off, heights, _box(blur))
+            parts, changes = self._disc(form).linearised(off, heights, float(np.mean(box)))
         changes[:, 0] *= -1.0
-        return np.asarray(changes)
+        return parts, changes
 
     def bounds(self, reach: float) -> tuple[Doubles, Doubles]:
         """The least and the greatest values of the parameters that are not linear, for samples up to ``reach`` px."""
@@ -179,16 +196,11 @@ class StarModel:
             beliefs.append(({self.heights.stop + index: 1.0}, 0.0, NEIGHBOUR_PRIOR * height))
             beliefs.append(({self.places + index: 1.0}, 0.0, reach))
         if self.ripples is not None:
-            for index in range(self.heights.stop - self.ripples.count, self.heights.stop):
-                beliefs.append(({index: 1.0}, 0.0, self.ripples.height))
+            first = self.heights.stop - self.ripples.count
+            beliefs += [({first + k: 1.0}, 0.0, float(high)) for k, high in enumerate(self.ripples.heights)]
         rows, values = np.zeros((len(beliefs), self.size)), np.zeros(len(beliefs))
         for row, (factors, value, spread) in enumerate(beliefs):
             for index, factor in factors.items():
                 rows[row, index] = factor / spread
             values[row] = value / spread
         return rows, values
-
-
-def _box(blur: Doubles | float) -> float:
-    """Width of the box that pixel and ``blur`` make together."""
-    return float(np.sqrt(1.0 + np.mean(np.square(blur))))

@@ -1,14 +1,14 @@
-"""The width of the spatial profile, read off the fitted model, and straight from the samples as a cross-check."""
+"""The width of the spatial profile, read off the fitted model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.model_fit import ProfileFit, fit_model, with_ripples
-from autofocus.measure.spectrum.profile import Samples
+from autofocus.measure.spectrum.profile import Noise, Samples
 from autofocus.measure.spectrum.star_model import StarModel
 
 Doubles = NDArray[np.float64]
@@ -16,23 +16,39 @@ Doubles = NDArray[np.float64]
 LEAST_DISC_PX = 5.0
 FLAT_WING = -0.1
 RIM_HEIGHT = 0.25
+GRID = 321
+NEAR = 0.15  # of the width: the samples about an edge
+MISSED_SIGMAS = 3.0
+DISC_ODDS = 3.0  # ln: against one flat top, which chance draws; two rims are seldom two stars
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What else the width may be: a star of the other kind, how ``likely`` and how much ``wider`` (a factor) it is.
+
+    ``missed_px`` is what the samples at the edges and the rims say beyond the model, where that is more than noise.
+    """
+
+    likely: float = 0.0
+    wider: float = 1.0
+    missed_px: float = 0.0
 
 
 def fit_profile(
     samples: Samples,
-    variance: Callable[[Doubles], Doubles],
+    noise: Noise,
     width_px: float,
     neighbours: tuple[float, ...] = (),
     like: ProfileFit | None = None,
-) -> ProfileFit | None:
+) -> tuple[ProfileFit, Doubt] | None:
     """Fit a Moffat; a disc where the profile is flat or hollow; and ripples on top where more than noise is left.
 
     Parameters
     ----------
     samples : Samples
         The averaged profile.
-    variance : callable
-        Variance of one pixel (ADU²) with the given starlight (ADU).
+    noise : Noise
+        That of a pixel.
     width_px : float
         A rough full width.
     neighbours : tuple of float
@@ -42,34 +58,68 @@ def fit_profile(
 
     Returns
     -------
-    ProfileFit or None
+    ProfileFit and Doubt or None
         None with fewer than 8 samples.
     """
     if samples.value.size < 8:
         return None
+    doubt = Doubt()
     if like is not None and len(like.places) == len(neighbours):
         simple = StarModel(like.model.kind, len(neighbours))
-        light = np.maximum(like.star(samples.distance) * samples.scale + like.neighbours(samples.distance), 0.0)
-        best = fit_model(simple, like.parameters[like.model.linear :], samples, variance, light)
+        best = fit_model(simple, like.parameters[like.model.linear :], samples, noise, like.light_of(samples))
     else:
-        best = _simplest(samples, variance, width_px, neighbours)
+        best, doubt = _simplest(samples, noise, width_px, neighbours)
     width = half_maximum_width(best)[0]
-    return with_ripples(best, samples, variance, 0.5 * (width if np.isfinite(width) else width_px))
+    best = with_ripples(best, samples, noise, 0.5 * (width if np.isfinite(width) else width_px))
+    return best, replace(doubt, missed_px=_missed(best, samples, noise) if best.excess > 1.0 else 0.0)
 
 
 def _simplest(
-    samples: Samples, variance: Callable[[Doubles], Doubles], width_px: float, neighbours: tuple[float, ...]
-) -> ProfileFit:
-    """The Moffat or the disc, whichever has the greater evidence."""
+    samples: Samples, noise: Noise, width_px: float, neighbours: tuple[float, ...]
+) -> tuple[ProfileFit, Doubt]:
+    """The Moffat or the disc, whichever has the greater evidence; and the other as far as it may be true."""
     count = len(neighbours)
     start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
-    best = fit_model(StarModel("moffat", count), start, samples, variance)
-    light = np.maximum(best.star(samples.distance) * samples.scale + best.neighbours(samples.distance), 0.0)
-    for form in _disc_starts(best):
-        fit = fit_model(StarModel("disc", form.size - 6), form, samples, variance, light)
-        if fit.log_evidence > best.log_evidence:
-            best = fit
-    return best
+    moffat = fit_model(StarModel("moffat", count), start, samples, noise)
+    light = moffat.light_of(samples)
+    discs = [fit_model(StarModel("disc", form.size - 6), form, samples, noise, light) for form in _disc_starts(moffat)]
+    if not discs:
+        return moffat, Doubt()
+    disc = max(discs, key=lambda fit: fit.log_evidence)
+    ahead = disc.log_evidence - moffat.log_evidence - (0.0 if neighbours else DISC_ODDS)
+    best, other = (disc, moffat) if ahead > 0 else (moffat, disc)
+    wider = half_maximum_width(other)[0] / half_maximum_width(best)[0]
+    likely = 1.0 / (1.0 + float(np.exp(min(abs(ahead), 50.0))))
+    return best, Doubt(likely, wider) if np.isfinite(wider) else Doubt()
+
+
+def believed_width(fit: ProfileFit, doubt: Doubt) -> tuple[float, float]:
+    """The width and its error, a rival's weighed in (Hoeting et al. 1999, Stat. Sci. 14, 382), and what is missed."""
+    width, error = half_maximum_width(fit)
+    mean = 1.0 + doubt.likely * (doubt.wider - 1.0)
+    apart = doubt.likely * (1.0 - doubt.likely) * (width * (doubt.wider - 1.0)) ** 2
+    return width * mean, float(np.sqrt((error * mean) ** 2 + apart + doubt.missed_px**2))
+
+
+def _missed(fit: ProfileFit, samples: Samples, noise: Noise) -> float:
+    """How far the half-maximum width of the samples themselves is from the model's, px; 0 where noise may be why.
+
+    What the model leaves near each edge, less half of what it leaves near its rim, moves that edge by its ratio to the
+    slope there. A width read so has the sampling of the model, which straight lines between samples have not.
+    """
+    found = half_maximum(fit)
+    if found is None:
+        return 0.0
+    expected = fit.value_of(samples)
+    left = (samples.value - expected) / samples.scale
+    error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0)) / samples.scale
+    near = np.abs(samples.distance - found.places[:, None]) < max(NEAR * found.width, 0.5)
+    count = np.maximum(near.sum(axis=1), 1)
+    mean, variance = near @ left / count, near @ np.square(error) / count**2
+    sign = np.array([-1.0, 1.0]) / found.slopes
+    missed = float(-sign @ (mean[:2] - 0.5 * mean[2:]))
+    noise_px = float(np.sqrt(np.square(sign) @ (variance[:2] + 0.25 * variance[2:])))
+    return missed if abs(missed) > MISSED_SIGMAS * noise_px else 0.0
 
 
 def _disc_starts(found: ProfileFit) -> list[Doubles]:
@@ -92,45 +142,33 @@ def _disc_starts(found: ProfileFit) -> list[Doubles]:
     return starts
 
 
-def half_maximum_width(fit: ProfileFit) -> tuple[float, float]:
-    """Full width at half maximum of the pixel-integrated model, px, and its 1 sigma error.
+@dataclass(frozen=True, slots=True, eq=False)
+class HalfMaximum:
+    """The outer edges of a profile and the rims they belong to (``places``: low, high, rims), px from the trace."""
+
+    places: Doubles
+    slopes: Doubles
+
+    @property
+    def width(self) -> float:
+        """From edge to edge."""
+        return float(self.places[1] - self.places[0])
+
+
+def half_maximum(fit: ProfileFit) -> HalfMaximum | None:
+    """Where the pixel-integrated model falls to half; None where it has no peak.
 
     A doughnut has two rims: each edge is where the profile falls to half of *its own* rim, outside of it. That width is
     the ordinary one for a single peak, the diameter of the disc for a doughnut however uneven its rims are, and grows
     with defocus throughout.
-
-    Returns
-    -------
-    tuple of float
-        NaN for both where the model has no peak.
     """
-    edges = _half_maximum_edges(fit)
-    if edges is None:
-        return float("nan"), float("nan")
-    low, high, rim_low, rim_high = edges
-    return float(high - low), _width_error(fit, np.array([low, high, rim_low, rim_high]))
-
-
-def half_maximum_middle(fit: ProfileFit) -> float:
-    """The middle between the edges of `half_maximum_width`, px from the trace: the centre, whatever lies on top."""
-    edges = _half_maximum_edges(fit)
-    return fit.center if edges is None else 0.5 * (edges[0] + edges[1])
-
-
-def _half_maximum_edges(fit: ProfileFit) -> tuple[float, float, float, float] | None:
     reach = fit.radius + 2.5 * fit.blur_width + 1.5
-    grid = np.linspace(fit.center - reach, fit.center + reach, 801)
-    return _edges(grid, fit.star(grid))
-
-
-def _edges(grid: Doubles, curve: Doubles) -> tuple[float, float, float, float] | None:
-    """The two outer half-maximum points and the rims they belong to."""
+    grid = np.linspace(fit.center - reach, fit.center + reach, GRID)
+    curve = fit.star(grid)
     top = int(np.argmax(curve))
-    if curve[top] <= 0:
-        return None
     inner = curve[1:-1]
     peaks = np.flatnonzero((inner >= curve[:-2]) & (inner > curve[2:]) & (inner > RIM_HEIGHT * curve[top])) + 1
-    if not peaks.size:
+    if curve[top] <= 0 or not peaks.size:
         return None
     left, right = int(peaks[0]), int(peaks[-1])
     below = np.flatnonzero(curve[:left] < 0.5 * curve[left])
@@ -138,41 +176,29 @@ def _edges(grid: Doubles, curve: Doubles) -> tuple[float, float, float, float] |
     if not below.size or not beyond.size:
         return None
     i, j = int(below[-1]), right + int(beyond[0])
-    low = grid[i] + (0.5 * curve[left] - curve[i]) / (curve[i + 1] - curve[i]) * (grid[i + 1] - grid[i])
-    high = grid[j - 1] + (curve[j - 1] - 0.5 * curve[right]) / (curve[j - 1] - curve[j]) * (grid[j] - grid[j - 1])
-    return float(low), float(high), float(grid[left]), float(grid[right])
+    step = grid[1] - grid[0]
+    slopes = np.array([curve[i + 1] - curve[i], curve[j] - curve[j - 1]]) / step
+    low = grid[i] + (0.5 * curve[left] - curve[i]) / slopes[0]
+    high = grid[j] + (0.5 * curve[right] - curve[j]) / slopes[1]
+    return HalfMaximum(np.array([low, high, grid[left], grid[right]]), slopes)
 
 
-def _width_error(fit: ProfileFit, places: Doubles) -> float:
-    """Propagate the covariance: an edge moves by the change there less half the change of its rim, over the slope."""
-    step = 1e-3 * max(float(places[1] - places[0]), 1.0)
-    around = fit.star(np.concatenate([places[:2] + step, places[:2] - step]))
-    slope = (around[:2] - around[2:]) / (2 * step)
-    changes = fit.derivatives(places)
+def half_maximum_width(fit: ProfileFit) -> tuple[float, float]:
+    """Full width at half maximum of the pixel-integrated model, px, and its 1 sigma error; NaN where it has no peak."""
+    found = half_maximum(fit)
+    if found is None:
+        return float("nan"), float("nan")
+    # An edge moves by the change there less half the change of its rim, over the slope.
+    changes = fit.derivatives(found.places)
     changes[:, :2] = 0.0  # the background is no part of the star
-    edge = -(changes[:2] - 0.5 * changes[2:]) / slope[:, None]
+    edge = -(changes[:2] - 0.5 * changes[2:]) / found.slopes[:, None]
     gradient = edge[1] - edge[0]
-    return float(np.sqrt(max(gradient @ fit.covariance @ gradient, 0.0) * fit.excess))
+    return found.width, float(np.sqrt(max(gradient @ fit.covariance @ gradient, 0.0) * fit.excess))
 
 
-def direct_width(samples: Samples, sky: Doubles) -> float:
-    """The half-maximum width straight from the samples, by straight lines between them: a cross-check.
-
-    Returns
-    -------
-    float
-        Distance between the crossings next to the highest sample; NaN where one is off the samples.
-    """
-    order = np.argsort(samples.distance)
-    distance = samples.distance[order]
-    value = (samples.value - sky)[order] / samples.scale[order]
-    top = int(np.argmax(np.where(np.abs(distance) < 0.5 * distance.max(), value, -np.inf)))
-    half = 0.5 * value[top]
-    left = np.flatnonzero(value[:top] < half)
-    right = np.flatnonzero(value[top:] < half)
-    if not left.size or not right.size:
-        return float("nan")
-    i, j = int(left[-1]), top + int(right[0])
-    low = distance[i] + (half - value[i]) / (value[i + 1] - value[i]) * (distance[i + 1] - distance[i])
-    high = distance[j - 1] + (value[j - 1] - half) / (value[j - 1] - value[j]) * (distance[j] - distance[j - 1])
-    return float(high - low)
+def half_maximum_middle(fit: ProfileFit) -> float:
+    """The middle between the edges of `half_maximum`, px from the trace: the centre, whatever lies on top."""
+    if fit.model.kind == "moffat" and fit.model.ripples is None:
+        return fit.center
+    found = half_maximum(fit)
+    return fit.center if found is None else 0.5 * float(found.places[0] + found.places[1])
