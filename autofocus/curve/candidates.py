@@ -17,6 +17,8 @@ from autofocus.curve.throughput import throughput, throughput_starts
 
 # A model may say that no light at all passes the slit; what is measured is never compared with exactly 0.
 DARKEST = 1e-9
+SEPARATE_MISFIT = (0.006, 0.03)
+OPTICAL_MISFIT = (0.003, 0.004)
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Candidate:
     """One model of a run.
 
     ``curves(theta, x, seeing, jitter)`` gives FWHM and NSIG, shape (batch, points, 2), 1 for a channel it does not
-    model; ``mean`` and ``sd`` (k,) are the priors.
+    model; ``mean`` and ``sd`` (k,) are the priors; ``misfit`` is how far (relative) the model lies from brute-force
+    optics in focus, and how much further per squared logarithm of the width's growth.
     """
 
     name: str
@@ -34,14 +37,27 @@ class Candidate:
     sd: Array
     curves: Callable[[Array, Array, Array | float, Array | float], Array]
     starts: Callable[[Series], Array]
+    misfit: tuple[float, float]
 
 
 # centre, ln floor, ln slope (, skewness: a cut blur is 2 : √3 as wide as a whole one); all in scaled units
 HYPERBOLA = ((0.0, 1.5), (0.0, 0.7), (0.5, 1.5), (0.0, 0.1))
 # centre, ln brightness, ln seeing and ln slope in half-widths of the slit (, centring offset in half-widths)
 THROUGHPUT = ((0.0, 1.5), (0.3, 0.7), (-0.2, 0.7), (0.3, 1.2), (0.0, 0.6))
-# focus of the width, ln seeing, ln semi-axis, focus of the light, ln brightness, ln half-width, ln own blur (, offset)
-OPTICAL = ((0.0, 1.5), (-1.0, 0.7), (0.0, 1.5), (0.0, 1.5), (0.3, 0.7), (-0.7, 0.9), (-0.7, 0.7), (0.0, 0.6))
+# focus of the width, ln seeing, ln semi-axis, focus of the light, ln brightness, ln half-width, ln own blur, ln wings,
+# offset (, obstruction)
+OPTICAL = (
+    (0.0, 1.5),
+    (-1.0, 0.7),
+    (0.0, 1.5),
+    (0.0, 1.5),
+    (0.3, 0.7),
+    (-0.7, 0.9),
+    (-0.7, 0.7),
+    (0.69, 0.15),
+    (0.0, 0.6),
+    (0.3, 0.15),
+)
 
 
 def _prior(*tables: tuple[tuple[float, float], ...]) -> tuple[Array, Array]:
@@ -87,21 +103,21 @@ def separate(*, skew: bool | None, offset: bool | None) -> Candidate:
         return np.hstack([np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1))])
 
     name = " + ".join(part for part in (width_name, light_name) if part)
-    return Candidate(name, width_name, light_name, mean, sd, curves, starts)
+    return Candidate(name, width_name, light_name, mean, sd, curves, starts, SEPARATE_MISFIT)
 
 
-def together(*, offset: bool) -> Candidate:
+def together(*, obstructed: bool) -> Candidate:
     """The optical model of both curves."""
-    name = "optical_offset" if offset else "optical"
-    mean, sd = _prior(OPTICAL[: 7 + offset])
+    name = "optical_obstructed" if obstructed else "optical"
+    mean, sd = _prior(OPTICAL[: 9 + obstructed])
 
     def curves(theta: Array, x: Array, seeing: Array | float, jitter: Array | float) -> Array:
         return np.maximum(np.stack(optical(theta, x, seeing, jitter), axis=-1), DARKEST)
 
     def starts(series: Series) -> Array:
-        return optical_starts(*_width_of(series), *_light_of(series), offset=offset)
+        return optical_starts(*_width_of(series), *_light_of(series), obstructed=obstructed)
 
-    return Candidate(name, name, name, mean, sd, curves, starts)
+    return Candidate(name, name, name, mean, sd, curves, starts, OPTICAL_MISFIT)
 
 
 def candidates(series: Series, least_places: int) -> tuple[Candidate, ...]:
@@ -111,8 +127,8 @@ def candidates(series: Series, least_places: int) -> tuple[Candidate, ...]:
         return (
             separate(skew=False, offset=False),
             separate(skew=True, offset=False),
-            together(offset=False),
-            together(offset=True),
+            together(obstructed=False),
+            together(obstructed=True),
         )
     if width:
         # A slit's skewness hides in few widths, yet moves their minimum: alone, the hyperbola would be too sure.

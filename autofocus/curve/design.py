@@ -144,11 +144,11 @@ def _precision(series: Series, solution: Solution, at: Array, x: Array) -> Array
     more, less = (
         solution.candidate.curves(solution.theta[None], x, 1.0 + sign * SEEING_STEP, 0.0)[0] for sign in (1, -1)
     )
-    own = typical**2 + misfit(at[:, [WIDTH]] / solution.look.reference[:, WIDTH].min()) ** 2
+    own = typical**2 + misfit(at[:, [WIDTH]] / solution.look.reference[:, WIDTH].min(), *solution.candidate.misfit) ** 2
     modelled = np.broadcast_to(series.has.any(axis=0), own.shape)
     gradient = np.where(modelled, (more - less) / (2.0 * SEEING_STEP * at), 0.0)
-    frames = FrameNoise(np.where(modelled, own, 1.0), gradient, modelled, np.ones(len(x)))
-    return np.asarray(np.linalg.inv(frames.covariance(solution.scatter[None])[0]))
+    frames = FrameNoise(np.where(modelled, own, 1.0), gradient, modelled, np.ones(len(x)), np.eye(len(x)))
+    return np.asarray(np.linalg.inv(frames.each(solution.scatter[None])[0]))
 
 
 def _typical_error(series: Series, channel: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autofocus.curve.hyperbola import Array
 from autofocus.curve.series import LIGHT, WIDTH
-from autofocus.curve.solve import Solution
+from autofocus.curve.solve import Solution, extremes
 
 AICC_WITHIN = 6.0
 NODES = 61
@@ -111,6 +111,4 @@ def _nodes(solution: Solution) -> Array:
 
 
 def _varied(solution: Solution, x: Array) -> Array:
-    variances, axes = np.linalg.eigh(solution.covariance)
-    steps = (axes * np.sqrt(np.maximum(variances, 0.0))).T
-    return solution.candidate.curves(np.vstack([solution.theta + steps, solution.theta - steps]), x, 1.0, 0.0)
+    return solution.candidate.curves(extremes(solution), x, 1.0, 0.0)

@@ -178,8 +178,8 @@ def _surface(cells: tuple[CellFocus, ...], size: tuple[int, int]) -> FieldFocus:
     value = dict(zip(terms, solution, strict=True))
     spread = dict(zip(terms, np.sqrt(np.diag(covariance)), strict=True))
     names = ("tilt_along", "tilt_across", "curvature")
-    known = {name: float(value.get(name, NAN)) for name in names}
-    errors = {f"{name}_err": float(spread.get(name, NAN)) for name in names}
+    known = {f"{name}_steps": float(value.get(name, NAN)) for name in names}
+    errors = {f"{name}_err_steps": float(spread.get(name, NAN)) for name in names}
     return FieldFocus(
         position=float(value["position"]),
         uncertainty=float(spread["position"]),

@@ -14,12 +14,15 @@ from autofocus.curve.hyperbola import Array
 from autofocus.curve.objective import Decision, decide_by, describe_losses, within_best
 from autofocus.curve.outliers import most_dropped, worst_outlier
 from autofocus.curve.series import LIGHT, WIDTH, Series, build, sort_out
-from autofocus.curve.solve import solve
+from autofocus.curve.solve import Solution, solve
 from autofocus.model import NAN, BestFocus, CurveFit, FocusCurves, Measurement, Metric, Objective
 
 LEAST_PLACES = 4
 EACH_SIDE = 2
 LINE_POINTS = 81
+SUSPECT_TRANSPARENCY = 0.05
+CLOUDED_TRANSPARENCY = 0.4
+SAME_ANSWER = 0.25  # squared standard deviations
 CHANNELS: tuple[tuple[Metric, int], ...] = (("fwhm", WIDTH), ("nsig", LIGHT))
 
 
@@ -100,16 +103,33 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
         models = candidates(series, LEAST_PLACES)
         solutions = [solve(model, series, starts.get(model.name)) for model in models]
         starts = {one.candidate.name: one.theta for one in solutions}
+        if series.has[:, LIGHT].any() and max(one.scatter[1] for one in solutions) >= SUSPECT_TRANSPARENCY:
+            solutions += [solve(model, series, transparency=CLOUDED_TRANSPARENCY) for model in models]
+            solutions = _distinct(solutions)
         best = min(solutions, key=lambda one: one.aicc)
         outlier = worst_outlier(best) if allowed else None
         if outlier is None:
             return Fitted(series, gather(solutions), left_out)
-        row, reason = outlier
-        remaining = series.without([row])
+        row, channel, reason = outlier
+        remaining = series.without([row], clouded=channel == LIGHT)
         if len(candidates(remaining, LEAST_PLACES)) < len(models):
             return Fitted(series, gather(solutions), left_out)
         left_out[int(series.index[row])] = reason
         series, allowed = remaining, allowed - 1
+
+
+def _distinct(solutions: Sequence[Solution]) -> list[Solution]:
+    """Those that are not the same model come to the same answer."""
+    kept: list[Solution] = []
+    for one in sorted(solutions, key=lambda solution: solution.aicc):
+        same = (
+            other.candidate.name == one.candidate.name
+            and np.sum((one.theta - other.theta) @ other.information * (one.theta - other.theta)) < SAME_ANSWER
+            for other in kept
+        )
+        if not any(same):
+            kept.append(one)
+    return kept
 
 
 def modelled_channels(ensemble: Ensemble) -> tuple[bool, bool]:

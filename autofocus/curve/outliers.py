@@ -26,13 +26,23 @@ def sigmas_off(solution: Solution) -> Array:
     The deviation is that from the fit without the frame, and its variance includes that fit's own: so a lone frame
     in focus, which the others cannot predict, is never far off. The scatters are held above those of the best
     night, so that a perfect curve does not turn a good frame into an outlier, and below those of a poor one, so
-    that two clouds do not excuse each other.
+    that two clouds do not excuse each other; but light above the curve is none where clouds are about.
     """
-    scatter = np.clip(solution.scatter, SCATTER_FLOOR, SCATTER_CEILING)[None]
+    held = np.clip(solution.scatter, SCATTER_FLOOR, SCATTER_CEILING)
+    off = _off(solution, held)
+    freely = _off(solution, np.maximum(held, solution.scatter))
+    return np.where((off > 0.0) & np.array([False, True]), freely, off)
+
+
+def _off(solution: Solution, scatter: Array) -> Array:
     plain = FrameNoise(
-        solution.frames.own, solution.frames.seeing, solution.frames.has, np.ones(len(solution.look.residual))
+        solution.frames.own,
+        solution.frames.seeing,
+        solution.frames.has,
+        np.ones(len(solution.look.residual)),
+        solution.frames.memory,
     )
-    covariance = plain.covariance(scatter)[0]
+    covariance = plain.each(scatter[None])[0]
     tempered = covariance / solution.frames.temper[:, None, None]
     information = np.diag(1.0 / solution.candidate.sd**2)
     each = np.einsum("nak,nab,nbl->nkl", solution.look.jacobian, np.linalg.inv(tempered), solution.look.jacobian)
@@ -48,19 +58,19 @@ def sigmas_off(solution: Solution) -> Array:
     return np.where(solution.frames.has, off, 0.0)
 
 
-def worst_outlier(solution: Solution) -> tuple[int, str] | None:
-    """Row of the frame that belongs least, and why; None where all belong."""
+def worst_outlier(solution: Solution) -> tuple[int, int, str] | None:
+    """Row of the frame that belongs least, the channel that tells, and why; None where all belong."""
     sigmas = np.abs(sigmas_off(solution))
     far = np.abs(solution.look.residual) >= np.array(LEAST_DEVIATION)
     sigmas = np.where(far, sigmas, 0.0)
     row, channel = np.unravel_index(int(np.argmax(sigmas)), sigmas.shape)
     if sigmas[row, channel] < SIGMAS:
         return None
-    return int(row), _reason(float(solution.look.residual[row, channel]), int(channel))
+    return int(row), int(channel), _reason(float(solution.look.residual[row, channel]), int(channel))
 
 
 def _reason(deviation: float, channel: int) -> str:
-    share = f"{100 * abs(deviation):.0f} %"
+    share = f"{100 * abs(deviation if channel == WIDTH else np.expm1(deviation)):.0f} %"
     if channel == LIGHT and deviation < 0:
         return f"NSIG {share} below the curve: a cloud, or the star off the slit"
     if channel == LIGHT:

@@ -17,6 +17,7 @@ Mask = NDArray[np.bool_]
 WIDTH, LIGHT = 0, 1
 LIGHT_SPOILED = frozenset({Flag.GUIDING_UNSETTLED, Flag.GUIDING_LOST, Flag.CLOUDED})
 LEAST_WINDOW_FRACTION = 0.2
+LOGARITHMIC = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Series:
 
     index: Array
     position: Array
+    time_s: Array
     x: Array
     values: Array
     errors: Array
@@ -38,14 +40,25 @@ class Series:
     scale: float
     unit: tuple[float, float]
     errors_known: tuple[bool, bool]
+    clouded: bool = False
 
-    def without(self, rows: Iterable[int]) -> Series:
-        """The same run, same scaling, less some rows."""
+    @property
+    def logarithmic(self) -> Mask:
+        """Where (n, 2) light is so far above its own noise that its logarithm is as good a number."""
+        bright = self.has & (self.values > 0.0) & (self.errors < LOGARITHMIC * self.values)
+        return np.asarray(bright & np.array([False, True]), dtype=bool)
+
+    def without(self, rows: Iterable[int], *, clouded: bool = False) -> Series:
+        """The same run, same scaling, less some rows; ``clouded`` where their light was why."""
         keep = np.ones(self.x.size, dtype=bool)
         keep[list(rows)] = False
         return replace(
             self,
-            **{name: getattr(self, name)[keep] for name in ("index", "position", "x", "values", "errors", "has")},
+            clouded=self.clouded or clouded,
+            **{
+                name: getattr(self, name)[keep]
+                for name in ("index", "position", "time_s", "x", "values", "errors", "has")
+            },
         )
 
     def places(self, channel: int) -> int:
@@ -112,6 +125,7 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
     return Series(
         index=np.array(usable),
         position=position,
+        time_s=_times(frames),
         x=(position - middle) / scale,
         values=np.where(has, raw / np.array(unit), 1.0),
         errors=np.where(has, error / np.array(unit), 1.0),
@@ -121,6 +135,12 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
         unit=unit,
         errors_known=(known[0], known[1]),
     )
+
+
+def _times(frames: Sequence[Measurement]) -> Array:
+    """When each frame was taken, seconds; NaN where that is not known of every frame."""
+    elapsed = np.array([frame.elapsed_s for frame in frames], dtype=float)
+    return elapsed if np.all(elapsed > 0.0) else np.full(len(frames), np.nan)
 
 
 def _fill_errors(raw: Array, error: Array, has: Mask) -> Array:

@@ -9,13 +9,14 @@ from scipy.optimize import least_squares
 
 from autofocus.curve.candidates import Candidate
 from autofocus.curve.hyperbola import Array
-from autofocus.curve.noise import MISCENTRING_HALF_WIDTHS, FrameNoise, misfit, scatter_grid, whitener
+from autofocus.curve.noise import MISCENTRING_HALF_WIDTHS, FrameNoise, memory, misfit, scatter_grid, whitener
 from autofocus.curve.series import WIDTH, Series
 
 STUDENT = 6.0
 ROUNDS = 2
 DIFFERENCE = 1e-5
 SEEING_STEP = 0.05
+STRETCHES = np.array([0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4])
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class Look:
 class Solution:
     """A fitted model.
 
-    ``theta`` (k,), ``covariance`` (k, k); ``scatter`` (3,) the likeliest scatters; ``look`` the curves at the
+    ``theta`` (k,), ``covariance`` (k, k); ``scatter`` (3,) the likeliest scatters, and ``information`` (k, k) the
+    inverse of the covariance there; ``look`` the curves at the
     frames; ``frames`` the noise of the frames; ``aicc`` the corrected information criterion at ``scatter``.
     """
 
@@ -45,33 +47,72 @@ class Solution:
     series: Series
     theta: Array
     covariance: Array
+    information: Array
     scatter: Array
     look: Look
     frames: FrameNoise
     aicc: float
 
 
-def solve(candidate: Candidate, series: Series, start: Array | None = None) -> Solution:
-    """Fit by alternating weighted least squares and the weighing of the scatters, from the best of many starts."""
-    grid, log_prior = scatter_grid(width_errors_known=series.errors_known[WIDTH])
+def solve(
+    candidate: Candidate, series: Series, start: Array | None = None, *, transparency: float | None = None
+) -> Solution:
+    """Fit by alternating weighted least squares and the weighing of the scatters, from the best of many starts.
+
+    ``transparency`` is the scatter to begin with, None: the likeliest beforehand. Under clouds there may be an answer
+    of its own for each: light that changes with focus under a clear sky, or with time.
+    """
+    grid, log_prior = scatter_grid(width_errors_known=series.errors_known[WIDTH], clouded=series.clouded)
     scatter = grid[[int(np.argmax(log_prior))]]
+    if transparency is not None:
+        scatter[0, 1] = transparency
     theta = _best_start(candidate, series) if start is None else start
     temper = np.ones(series.x.size)
     look = look_at(candidate, series, theta)
     for _ in range(ROUNDS):
-        whiten = whitener(frame_noise(series, look, temper).covariance(scatter))[0]
-        theta = _least_squares(candidate, series, theta, look.reference, whiten)
+        theta = _least_squares(
+            candidate, series, theta, look.reference, frame_noise(candidate, series, look, temper), scatter
+        )
         look = look_at(candidate, series, theta)
-        temper = robust_weights(frame_noise(series, look, np.ones(temper.size)), scatter, look.residual)
-        frames = frame_noise(series, look, temper)
+        temper = robust_weights(frame_noise(candidate, series, look, np.ones(temper.size)), scatter, look.residual)
+        frames = frame_noise(candidate, series, look, temper)
         weights, shifts, covariances, deviances = _weigh(candidate, theta, look, frames, grid, log_prior)
         best = int(np.argmax(weights))
         scatter = grid[[best]]
     spread = shifts - weights @ shifts
     covariance = np.einsum("h,hij->ij", weights, covariances + spread[:, :, None] * spread[:, None, :])
     determined = float(np.sum(1.0 - np.diag(covariances[best]) / candidate.sd**2))
-    aicc = _aicc(float(deviances[best]), int(series.has.sum()), determined)
-    return Solution(candidate, series, theta, covariance, scatter[0], look, frames, aicc)
+    deviance = float(deviances[best]) + forgiven(frames, scatter, look.residual)
+    aicc = _aicc(deviance, int(series.has.sum()), determined)
+    information = np.linalg.inv(covariances[best])
+    return Solution(candidate, series, theta, covariance, information, scatter[0], look, frames, aicc)
+
+
+def extremes(solution: Solution) -> Array:
+    """Parameters (2k, k) one standard deviation from the best along each axis of the covariance, up and then down.
+
+    Where the deviance rises otherwise than the parabola that the covariance stands for (as that of a centring offset,
+    whose first effect is its square), the step is stretched or shrunk until it rises by as much.
+    """
+    variances, axes = np.linalg.eigh(solution.covariance)
+    steps = (axes * np.sqrt(np.maximum(variances, 0.0))).T
+    steps = np.vstack([steps, -steps])
+    expected = np.einsum("ik,kl,il->i", steps, solution.information, steps)
+    trials = solution.theta + STRETCHES[:, None, None] * steps
+    rises = _deviance(solution, trials.reshape(-1, solution.theta.size)).reshape(len(STRETCHES), -1)
+    rises = np.maximum.accumulate(rises - _deviance(solution, solution.theta[None])[0], axis=0)
+    stretch = [np.interp(rise, rises[:, axis], STRETCHES) for axis, rise in enumerate(expected)]
+    return np.asarray(solution.theta + np.array(stretch)[:, None] * steps)
+
+
+def _deviance(solution: Solution, thetas: Array) -> Array:
+    """Squares of the whitened residuals and of the departures from the priors, summed (batch,)."""
+    candidate, series = solution.candidate, solution.series
+    curves = candidate.curves(thetas, series.x, 1.0, 0.0)
+    off = deviations(series, curves, solution.look.reference)
+    _, white = solution.frames.whitened(solution.scatter[None], np.moveaxis(off, 0, -1))
+    from_prior = np.sum(((thetas - candidate.mean) / candidate.sd) ** 2, axis=1)
+    return np.asarray(np.sum(white[0] ** 2, axis=0) + from_prior)
 
 
 def look_at(candidate: Candidate, series: Series, theta: Array) -> Look:
@@ -88,23 +129,55 @@ def look_at(candidate: Candidate, series: Series, theta: Array) -> Look:
         reference=reference,
         seeing=(relative[1] - relative[2]) / (2.0 * SEEING_STEP),
         off_centre=0.5 * (relative[3] + relative[4]),
-        residual=np.where(series.has, series.values / reference - 1.0, 0.0),
+        residual=deviations(series, reference, reference),
         jacobian=np.moveaxis(relative[still:] / DIFFERENCE, 0, -1),
     )
 
 
-def frame_noise(series: Series, look: Look, temper: Array) -> FrameNoise:
+def deviations(series: Series, curves: Array, reference: Array) -> Array:
+    """How far the values lie from ``curves`` (batch, n, 2), relative to ``reference`` (n, 2); 0 where there is none.
+
+    Light well above its noise is compared by logarithms: air multiplies it, and a cloud takes at most all of it.
+    """
+    ratio = np.where(series.logarithmic, series.values / curves, 1.0)
+    return np.asarray(
+        np.where(series.has, np.where(series.logarithmic, np.log(ratio), (series.values - curves) / reference), 0.0)
+    )
+
+
+def frame_noise(candidate: Candidate, series: Series, look: Look, temper: Array) -> FrameNoise:
     """The noise of each frame about the curves looked at, relative to them."""
-    model = misfit(look.reference[:, [WIDTH]] / look.reference[:, WIDTH].min())
-    own = (series.errors / look.reference) ** 2 + model**2 + look.off_centre**2
-    return FrameNoise(np.where(series.has, own, 1.0), look.seeing, series.has, temper)
+    model = misfit(look.reference[:, [WIDTH]] / look.reference[:, WIDTH].min(), *candidate.misfit)
+    own = (
+        (series.errors / np.where(series.logarithmic, series.values, look.reference)) ** 2
+        + model**2
+        + look.off_centre**2
+    )
+    return FrameNoise(np.where(series.has, own, 1.0), look.seeing, series.has, temper, memory(series.time_s))
 
 
 def robust_weights(frames: FrameNoise, scatter: Array, residual: Array) -> Array:
     """Student's weights (n,), at most 1: a frame many sigmas off counts little, and less the further off it is."""
-    white = np.einsum("nab,nb->na", whitener(frames.covariance(scatter))[0], residual)
     channels = frames.has.sum(axis=1)
-    return np.asarray(np.minimum(1.0, (STUDENT + channels) / (STUDENT + np.sum(white**2, axis=1))))
+    return np.asarray(np.minimum(1.0, (STUDENT + channels) / (STUDENT + _squares(frames, scatter, residual))))
+
+
+def forgiven(frames: FrameNoise, scatter: Array, residual: Array) -> float:
+    """What Student's loss, the integral of his weights, has beyond the weighted squares, summed over the frames.
+
+    A far frame is forgiven its squares, but the model that needs such frames is not.
+    """
+    channels = frames.has.sum(axis=1)
+    squares = _squares(frames, scatter, residual) / frames.temper
+    beyond = np.maximum(squares, channels)
+    loss = channels + (STUDENT + channels) * np.log((STUDENT + beyond) / (STUDENT + channels))
+    weighted = frames.temper * squares
+    return float(np.sum(np.where(squares > channels, loss - weighted, squares - weighted)))
+
+
+def _squares(frames: FrameNoise, scatter: Array, residual: Array) -> Array:
+    """Squared Mahalanobis distance (n,) of each frame, its weight included."""
+    return np.asarray(np.sum(np.einsum("nab,nb->na", whitener(frames.each(scatter))[0], residual) ** 2, axis=1))
 
 
 def _best_start(candidate: Candidate, series: Series) -> Array:
@@ -115,15 +188,18 @@ def _best_start(candidate: Candidate, series: Series) -> Array:
     return np.asarray(starts[int(np.argmin(cost))])
 
 
-def _least_squares(candidate: Candidate, series: Series, theta: Array, reference: Array, whiten: Array) -> Array:
+def _least_squares(
+    candidate: Candidate, series: Series, theta: Array, reference: Array, frames: FrameNoise, scatter: Array
+) -> Array:
     """Levenberg-Marquardt with fixed weights; the jacobian comes with each evaluation of the residuals."""
-    scaled = whiten / reference[:, None, :]
+    count = series.values.size
+    _, whiten = frames.whitened(scatter, np.eye(count).reshape(-1, 2, count))
     slopes: dict[bytes, Array] = {}
 
     def residuals(trial: Array) -> Array:
         batch = np.vstack([trial, trial + DIFFERENCE * np.eye(trial.size)])
-        curves = np.where(series.has, candidate.curves(batch, series.x, 1.0, 0.0), series.values)
-        white = np.einsum("nab,xnb->xna", scaled, series.values - curves).reshape(len(batch), -1)
+        off = deviations(series, candidate.curves(batch, series.x, 1.0, 0.0), reference)
+        white = off.reshape(len(batch), -1) @ whiten[0].T
         slopes.clear()
         slopes[trial.tobytes()] = (white[1:] - white[0]).T / DIFFERENCE
         return np.concatenate([white[0], (trial - candidate.mean) / candidate.sd])
@@ -141,11 +217,8 @@ def _weigh(
     candidate: Candidate, theta: Array, look: Look, frames: FrameNoise, grid: Array, log_prior: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Weights (grid,) of the scatters, and for each the step to its optimum, covariance and deviance."""
-    covariance = frames.covariance(grid)
-    whiten = whitener(covariance)
-    size = theta.size
-    white = np.einsum("hnab,nb->hna", whiten, look.residual).reshape(len(grid), -1)
-    design = (whiten @ look.jacobian[None]).reshape(len(grid), -1, size)
+    log_determinant, white, design = frames.whitened(grid, look.residual, look.jacobian)
+    white = white[..., 0]
     transposed = np.swapaxes(design, 1, 2)
     precision = 1.0 / candidate.sd**2
     information = transposed @ design + np.diag(precision)
@@ -154,7 +227,6 @@ def _weigh(
     shifts = (inverse @ pull[..., None])[..., 0]
     from_prior = float(np.sum((theta - candidate.mean) ** 2 * precision))
     squares = np.sum(white**2, axis=1)
-    log_determinant = np.sum(np.log(np.linalg.det(covariance * frames.temper[None, :, None, None])), axis=1)
     misfit_ = squares + from_prior - np.sum(shifts * pull, axis=1)
     log_weight = log_prior - 0.5 * (misfit_ + log_determinant + np.linalg.slogdet(information)[1])
     weights = np.exp(log_weight - log_weight.max())

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from physics import Star, observe
+from scipy.optimize import least_squares
 from scipy.special import erf
 
+from autofocus.curve.candidates import OPTICAL
 from autofocus.curve.hyperbola import hyperbola, hyperbola_starts, skew_hyperbola
 from autofocus.curve.optical import optical
 from autofocus.curve.throughput import passed, throughput
@@ -65,22 +67,45 @@ def test_passed_is_the_error_function_for_a_centred_star() -> None:
 @pytest.mark.parametrize("light_focus", [-30.0, 0.0, 25.0])
 @pytest.mark.parametrize("slit_px", [2.0, 5.0, 12.0])
 @pytest.mark.parametrize("offset_px", [0.0, 1.5])
-def test_optical_model_follows_brute_force_optics(light_focus: float, slit_px: float, offset_px: float) -> None:
-    # nearly Gaussian seeing and no obstruction: then the model claims to be exact
-    star = Star(light_focus=light_focus, slit_px=slit_px, offset_px=offset_px, beta=80.0, brightness=1.0)
+@pytest.mark.parametrize("obstruction", [0.0, 0.35])
+def test_optical_model_follows_brute_force_optics(
+    light_focus: float, slit_px: float, offset_px: float, obstruction: float
+) -> None:
+    # nearly Gaussian seeing: then the model claims to be exact
+    optics = {"light_focus": light_focus, "slit_px": slit_px, "offset_px": offset_px, "obstruction": obstruction}
+    star = Star(**optics, beta=80.0, brightness=1.0)
     positions = np.arange(-90.0, 91.0, 22.5)
     truth = np.array([observe(star, position) for position in positions])
     sigma = star.seeing_fwhm / 2.3548
     theta = [0.0, np.log(sigma), np.log(star.blur_per_step), light_focus, 0.0, np.log(slit_px / 2)]
-    theta += [np.log(star.own_fwhm / star.seeing_fwhm), 2 * offset_px / slit_px]
-    width, light = optical(np.array([theta]), positions)
-    np.testing.assert_allclose(width[0], truth[:, 0], rtol=0.012)
+    theta += [np.log(star.own_fwhm / star.seeing_fwhm), 0.0, 2 * offset_px / slit_px]
+    width, light = optical(np.array([theta + [obstruction] * (obstruction > 0.0)]), positions)
+    np.testing.assert_allclose(width[0], truth[:, 0], rtol=0.006)
     np.testing.assert_allclose(light[0], truth[:, 1], rtol=0.02)
+
+
+@pytest.mark.parametrize("beta", [3.0, 3.5, 4.765])
+def test_two_gaussians_stand_in_for_moffat_seeing(beta: float) -> None:
+    star = Star(width_focus=-14.0, light_focus=14.0, obstruction=0.3, beta=beta, brightness=1.0)
+    positions = np.arange(-90.0, 91.0, 15.0)
+    truth = np.array([observe(star, position) for position in positions])
+    mean, sd = np.array(OPTICAL).T
+
+    def off(theta: np.ndarray) -> np.ndarray:
+        both = np.stack(optical(theta[None], positions / 90.0), axis=-1)[0]
+        return np.concatenate([((both / truth - 1.0) / 0.003).ravel(), (theta - mean) / sd])
+
+    start = [-0.15, 0.3, 1.9, 0.15, 0.0, 0.7, -0.7, 0.69, 0.1, 0.3]
+    mean[[1, 4, 5]] = start[1], start[4], start[5]  # the priors are for scaled widths
+    best = least_squares(off, start).x
+    misfit = off(best)[: truth.size] * 0.003
+    assert np.sqrt(np.mean(misfit**2)) < 0.004
+    assert np.abs(misfit).max() < 0.012
 
 
 def test_optical_model_does_not_depend_on_its_batch() -> None:
     rng = np.random.default_rng(5)
-    theta = rng.normal(size=(6, 8)) * 0.3
+    theta = rng.normal(size=(6, 10)) * 0.3
     together = optical(theta, X)
     alone = [optical(row[None], X) for row in theta]
     np.testing.assert_allclose(together[0], np.vstack([width for width, _ in alone]), rtol=1e-8)
