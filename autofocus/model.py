@@ -251,12 +251,12 @@ class FieldFocus:
 
     position: float
     uncertainty: float
-    tilt_along: float
-    tilt_along_err: float
-    tilt_across: float
-    tilt_across_err: float
-    curvature: float
-    curvature_err: float
+    tilt_along_steps: float
+    tilt_along_err_steps: float
+    tilt_across_steps: float
+    tilt_across_err_steps: float
+    curvature_steps: float
+    curvature_err_steps: float
     size_px: tuple[int, int]
     cells: tuple[CellFocus, ...] = ()
 

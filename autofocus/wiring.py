@@ -147,6 +147,7 @@ def reachable(settings: Settings) -> Iterator[Settings]:
         assignments=(
             f"start_offset_steps={wanted.start_offset_steps}",
             f"start_objective={settings.search.objective}",
+            f"lamp={int(settings.measure.mode == 'lines')}",
         ),
     )
     guider = settings.guider

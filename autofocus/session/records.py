@@ -8,7 +8,7 @@ from typing import Any
 
 from autofocus import errors
 from autofocus.errors import AutofocusError
-from autofocus.model import BestFocus, CurveFit, FocusCurves, FocusResult, Measurement
+from autofocus.model import BestFocus, CurveFit, FieldFocus, FocusCurves, FocusResult, Measurement
 from autofocus.session import jsonform
 from autofocus.session.guidestar import guide_object
 
@@ -21,6 +21,7 @@ FRAME_FIELDS = (
     "flags", "started_utc",
 )  # fmt: skip
 REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass", "mode")
+LINE_FIELDS = ("field", "field_px")
 STAR_FIELDS = ("hfr_px", "hfr_err_px", "half_max_px", "half_max_err_px", "stars")
 EXIT_CODES = {
     "settings": 2, "device": 3, "busy": 3, "guiding": 5, "frame": 6, "storage": 7, "internal": 1,
@@ -39,7 +40,7 @@ class Tally:
 def frame_object(measurement: Measurement) -> dict[str, Any]:
     """The object of one frame; what was not measured is None, whole positions are integers."""
     made = jsonform.encode(measurement)
-    of_its_kind = STAR_FIELDS if measurement.mode == "stars" else ()
+    of_its_kind = {"stars": STAR_FIELDS, "lines": LINE_FIELDS}.get(measurement.mode, ())
     data = {name: made[name] for name in (*FRAME_FIELDS, *REST_FIELDS, *of_its_kind)}
     data["position"] = whole(measurement.position)
     return data
@@ -116,6 +117,7 @@ def result_object(
         "losses": list(curves.losses),
         "guide": guide,
         "image_shift": None,
+        "field": field_of(result.measurements),
         "timing": {name: round(spent.timing.get(name, 0.0), 3) for name in TIMES},
         "session": session,
         **(more or {}),
@@ -153,6 +155,15 @@ def exit_code(result: Mapping[str, Any]) -> int:
     if outcome == "aborted":
         return errors.Aborted.exit_code
     return EXIT_CODES.get(str(result["reason"]), AutofocusError.exit_code)
+
+
+def field_of(measurements: Sequence[Measurement]) -> FieldFocus | None:
+    """Best focus over the field, where the frames are of an arc."""
+    if not any(one.field for one in measurements):
+        return None
+    from autofocus.curve.field import fit_field
+
+    return fit_field(measurements)
 
 
 def whole(position: float | None) -> int | float | None:

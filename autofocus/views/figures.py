@@ -77,6 +77,8 @@ def focus_figure(measurements: Sequence[Measurement], curves: FocusCurves | None
         Panel(TITLES["fwhm"], values(measurements, "fwhm"), colours.fwhm, "y", known.fwhm, "fwhm"),
         Panel(TITLES["nsig"], values(measurements, "nsig"), colours.nsig, "y2", known.nsig, "nsig"),
     ]
+    if known.nsig is None and measurements and all(one.mode == "lines" for one in measurements):
+        panels.pop()  # a lamp's light is not measured
     guide = [(one.position, one.guide_hfd_px, math.nan) for one in measurements if one.position is not None]
     if any(hfd > 0 for _, hfd, _ in guide):
         panels.append(Panel("guide star HFD, px", guide, colours.third, "y3"))

@@ -6,6 +6,8 @@ import math
 
 from autofocus.model import CurveFit, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM, diagnosis, disagreement
+from autofocus.session.fieldtext import field_sentences
+from autofocus.session.records import field_of
 
 LISTED = 3
 
@@ -27,6 +29,8 @@ def frame_line(measurement: Measurement) -> str:
         facts.append(f"position {measurement.position:g}")
     if math.isfinite(measurement.snr):
         facts.append(f"SNR {measurement.snr:.0f}" if measurement.snr >= 10 else f"SNR {measurement.snr:.1f}")
+    if measurement.field:
+        facts.append(f"{sum(cell.lines for cell in measurement.field)} lines in {len(measurement.field)} places")
     if measurement.verdict:
         facts.append(measurement.verdict)
     if measurement.flags:
@@ -61,6 +65,8 @@ def result_lines(result: FocusResult) -> list[str]:
         lines.append(f"  within 2 % of the best from {best.low:.0f} to {best.high:.0f}")
     lines.extend(_curve_line(curve) for curve in (curves.fwhm, curves.nsig) if curve is not None)
     lines.extend(f"  {sentence}" for sentence in curves.losses)
+    field = field_of(result.measurements)
+    lines.extend(f"  {sentence}" for sentence in (field_sentences(field) if field is not None else ()))
     lines.extend(_left_out(result))
     # two optima apart are what this instrument is like, not a fault of the series
     remarks = {disagreement(curves), diagnosis(curves)}

@@ -14,9 +14,11 @@ from string import Template
 from autofocus.errors import JournalError
 from autofocus.session.advice import diagnosis, disagreement
 from autofocus.session.journal import write_whole
+from autofocus.session.records import field_of
 from autofocus.views import reporttables
 from autofocus.views.account import Account, read_account
 from autofocus.views.decision import given_up, plate_scale
+from autofocus.views.fieldplot import field_html
 from autofocus.views.figures import focus_figure
 from autofocus.views.framepicture import framepicture_png
 from autofocus.views.reporttables import escaped
@@ -88,6 +90,8 @@ def _sections(account: Account) -> list[str]:
     made += _titled("The decision, and what the alternatives cost", reporttables.decision_table(account))
     if gap:
         made += ["<h2>Diagnosis</h2>", _note(f"{gap}. {sentence_of(means)} {COLOUR}")]
+    field = field_of(account.measurements)
+    made += _titled("Focus over the field: tilt and curvature", "" if field is None else field_html(field))
     made += _titled("Frames, by position", _strips(account))
     made += _titled("The frame nearest to best focus", _whole_picture(account))
     made += _titled("Guiding and image shift", reporttables.guiding(account))
@@ -138,6 +142,8 @@ def _whole_picture(account: Account) -> str:
     if packed is None:
         return ""
     said = "Dashed: the trace as it was found; lines: the window over which NSIG is summed."
+    if account.measurements[account.best].mode != "spectrum":
+        said = "The whole frame, in the stretch of the page."
     return f'<img class="whole" alt="" src="{data_uri(packed)}"><p class="dim">{said}</p>'
 
 
