@@ -76,7 +76,7 @@ def half_width(extent: Array, sigma: Array, density: Array, reach: Array, *, dip
         excess = 0.5 * _sum(density, erf(right) + erf(left)) - 0.5 * peak
         slope = _sum(steep, np.exp(-(right**2)) - np.exp(-(left**2)))
         low, high = np.where(excess > 0, y, low), np.where(excess > 0, high, y)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = y - excess / slope
         y, previous = np.where((step >= low) & (step <= high), step, 0.5 * (low + high)), y
         if np.all(np.abs(y - previous) <= CONVERGED * y):

@@ -17,10 +17,12 @@ from autofocus.curve.series import light_of
 from autofocus.model import FocusCurves, Measurement
 
 FAINT = 0.75  # of the predicted light: a cloud, or the star off the slit
+CLEARLY_FAINTER = 0.85  # than another frame at the same place, under a sky known to change
 MOST_RETAKEN = 2
 STEADY_SCATTER = 0.12  # RMS of the light about its curve, relative: a clear night stays below
 STEADY_REPEAT = 0.2  # two frames at one place
 TOO_BRIGHT = 0.3  # above the curve
+DARK = 0.05  # of the light seen before: three magnitudes of cloud
 REPEAT_STEPS = 2.0
 REPEAT_SIGMAS = 4.0  # of the scatter that seeing and guiding explain
 OWN_SIGMAS = 3.0
@@ -69,6 +71,21 @@ def unsteadiness(curves: FocusCurves, frames: Sequence[Measurement], dropped: Se
     if any(_excess(curves, frame) > TOO_BRIGHT for frame in dropped):
         return "one frame is far brighter than the curve of the others"
     return ""
+
+
+def darkness(curves: FocusCurves, seen: Sequence[Measurement]) -> str:
+    """How little light the curve rests on, in words; empty unless some frame of the search, anywhere, had far more.
+
+    In focus there is more light than elsewhere, so a peak below what was seen before stands under a cloud. A steady
+    thin one does no harm; under `DARK` the noise of hardly any light decides where the peak is.
+    """
+    if curves.nsig is None:
+        return ""
+    lights = [light - OWN_SIGMAS * error for light, error in map(light_of, seen)]
+    brightest = max((light for light in lights if light > 0.0), default=0.0)
+    if curves.nsig.value >= DARK * brightest:
+        return ""
+    return f"hardly any is left, {curves.nsig.value / brightest:.1%} of what was seen before"
 
 
 def largest_change(frames: Sequence[Measurement]) -> float:

@@ -10,7 +10,7 @@ from autofocus.curve.fit import predict
 from autofocus.curve.series import light_of
 from autofocus.model import BestFocus, Confirmation, FocusCurves, Measurement
 from autofocus.search.approach import Direction
-from autofocus.search.clouds import unsteadiness
+from autofocus.search.clouds import darkness, unsteadiness
 
 CONTRAST_SIGMAS = 3.0
 WORSE_SIGMAS = 3.0  # of a confirming frame
@@ -40,9 +40,13 @@ class Verdict:
 
 
 def judge(
-    curves: FocusCurves, frames: Sequence[Measurement], tolerance: float, dropped: Sequence[Measurement] = ()
+    curves: FocusCurves,
+    frames: Sequence[Measurement],
+    tolerance: float,
+    dropped: Sequence[Measurement] = (),
+    seen: Sequence[Measurement] = (),
 ) -> Verdict:
-    """Weigh the curves against the frames that they rest on, and those that the fit dropped.
+    """Weigh the curves against the frames that they rest on, those that the fit dropped, and all ``seen`` before.
 
     A side is open where fewer than two positions lie beyond best focus, or where the objective at the outermost
     one is not worse than at best focus by `CONTRAST_SIGMAS`, or the trace there has not `grown`. The position is
@@ -64,7 +68,7 @@ def judge(
     limit = max(tolerance, (best.high - best.low) / 2, (ends[1] - ends[0]) / SPAN_PER_ERROR)
     open_sides = tuple(side for side, closed in zip(sides, enough, strict=True) if not closed)
     sharp = math.isfinite(best.uncertainty) and best.uncertainty <= limit
-    unsteady = "" if best.objective == "fwhm" else unsteadiness(curves, frames, dropped)
+    unsteady = "" if best.objective == "fwhm" else darkness(curves, seen) or unsteadiness(curves, frames, dropped)
     return Verdict(open_sides, sharp, contrasts, unsteady)
 
 
@@ -102,6 +106,12 @@ def compare(curves: FocusCurves, measurement: Measurement) -> Confirmation:
     measured = [value for value in (wider, fainter) if math.isfinite(value)]
     agrees = bool(measured) and all(-BETTER_SIGMAS <= value <= WORSE_SIGMAS for value in measured)
     return Confirmation(measurement, agrees, wider, fainter)
+
+
+def only_fainter(confirmation: Confirmation) -> bool:
+    """Is the width as predicted, and only light missing? A cloud that passes does that."""
+    width = confirmation.fwhm_sigmas
+    return confirmation.nsig_sigmas > WORSE_SIGMAS and -BETTER_SIGMAS <= width <= WORSE_SIGMAS
 
 
 def _beyond(positions: Iterable[float], best: float, *, inward: bool) -> int:

@@ -7,7 +7,8 @@ import pytest
 
 from autofocus.curve.fit import fit_focus
 from autofocus.model import Flag, Measurement, Sample, Sweep
-from autofocus.search.clouds import brightening, clouded, largest_change, unsteadiness
+from autofocus.search.clouds import brightening, clouded, darkness, largest_change, unsteadiness
+from autofocus.search.gates import judge
 from autofocus.search.plan import focus
 
 
@@ -46,6 +47,22 @@ def test_a_faint_frame_is_retaken_but_not_one_whose_guiding_is_known_to_be_bad(s
     assert clouded(faint, curves) == (3,)
     flagged = [dataclasses.replace(m, flags=(Flag.GUIDING_LOST,)) if i == 3 else m for i, m in enumerate(faint)]
     assert clouded(flagged, curves) == ()
+
+
+def test_a_curve_of_hardly_any_light_is_told_from_the_frames_before(series):
+    curves = fit_focus(series, objective="snr")
+    before = [dataclasses.replace(series[0], nsig=factor * curves.nsig.value) for factor in (1.0, 15.0, 30.0)]
+    assert darkness(curves, [*series, *before[:2]]) == ""
+    assert darkness(curves, [*before, *series]).startswith("hardly any is left, 3.")
+    spoiled = dataclasses.replace(before[2], flags=(Flag.GUIDING_LOST,))
+    assert darkness(curves, [spoiled, *series]) == ""
+
+
+def test_hardly_any_light_is_not_to_be_called_focus(series):
+    curves = fit_focus(series, objective="snr")
+    bright = dataclasses.replace(series[0], nsig=30.0 * curves.nsig.value)
+    assert judge(curves, series, 3.0, (), series).unsteady == ""
+    assert "hardly any is left" in judge(curves, series, 3.0, (), [bright, *series]).unsteady
 
 
 @pytest.mark.parametrize("seed", range(4))
