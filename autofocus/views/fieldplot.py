@@ -49,15 +49,13 @@ def _map(field: FieldFocus) -> str:
     inner = WIDTH - LEFT - RIGHT
     height = min(max(inner * across / length, LEAST_MAP), MOST_MAP)
     columns, rows = (1 + max(getattr(cell, name) for cell in field.cells) for name in ("column", "row"))
-    wide, high = inner / max(columns, 5) - 6.0, height / max(rows, 3) - 6.0
+    wide, high = inner / columns, height / rows
     most = max(*(abs(cell.position - field.position) for cell in field.cells), 1.0)
     made = [f'<rect x="{LEFT:g}" y="{TOP:g}" width="{inner:g}" height="{height:.1f}" fill="#f6f8fa" stroke="#8c959f"/>']
     for cell in field.cells:
-        x = min(max(LEFT + inner * cell.along_px / length, LEFT + 0.5 * wide), LEFT + inner - 0.5 * wide)
-        # The first row of the frame is at the bottom, as N.I.N.A. and FITS viewers have it.
-        y = TOP + height * (1.0 - cell.across_px / across)
-        y = min(max(y, TOP + 0.5 * high), TOP + height - 0.5 * high)
-        made.append(_tile(cell, field.position, most, (x, y, wide, high)))
+        # The first row of the frame is at the bottom, as FITS viewers have it.
+        x, y = LEFT + wide * (cell.column + 0.5), TOP + height - high * (cell.row + 0.5)
+        made.append(_tile(cell, field.position, most, (x, y, wide - 6.0, high - 6.0)))
     return _svg("".join(made), height + TOP + 6.0)
 
 
@@ -70,7 +68,7 @@ def _tile(cell: CellFocus, middle: float, most: float, box: tuple[float, float, 
     return (
         f'<g{faint}><rect x="{x - 0.5 * wide:.1f}" y="{y - 0.5 * high:.1f}" width="{wide:.1f}" height="{high:.1f}" '
         f'rx="4" fill="rgba({red},{green},{blue},{strength:.2f})"/>'
-        + _text(x, y + 1.0, f"{steps:+.0f}", INK, size=15)
+        + _text(x, y + 1.0, _signed(steps), INK, size=15)
         + _text(x, y + 15.0, f"± {shown_error(cell.uncertainty)}", DIM)
         + "</g>"
     )
@@ -82,6 +80,9 @@ class _Cut:
     def __init__(self, field: FieldFocus) -> None:
         self.field = field
         ends = [cell.position + sign * cell.uncertainty for cell in field.cells for sign in (-1, 1)]
+        ends += [
+            surface(field, along, cell.across_px) for cell in field.cells for along in (0.0, float(field.size_px[0]))
+        ]
         room = 0.08 * (max(ends) - min(ends)) + 0.5
         self.low, self.high = min(ends) - room, max(ends) + room
         self.inner = WIDTH - LEFT - RIGHT
@@ -89,7 +90,7 @@ class _Cut:
     def drawn(self) -> str:
         """The whole of it."""
         rows = sorted({cell.row for cell in self.field.cells})
-        return _svg(self._frame() + "".join(self._row(row) for row in rows), CUT_TOP + CUT_HEIGHT + 26.0)
+        return _svg(self._frame() + "".join(self._row(row) for row in rows), CUT_TOP + CUT_HEIGHT + 42.0)
 
     def _at(self, along_px: float, steps: float) -> tuple[float, float]:
         y = CUT_TOP + CUT_HEIGHT * (self.high - steps) / (self.high - self.low)
@@ -121,8 +122,13 @@ class _Cut:
             made += f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{2 * y - top:.1f}" stroke="{colour}"/>'
             fill = colour if cell.bracketed else "#ffffff"
             made += f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{colour}"/>'
-        x, y = curve[-1]
-        return made + _text(x - 4.0, y - 5.0, f"at px {across:.0f} of the slit", colour, anchor="end")
+        x = LEFT + self.inner * (row + 0.5) / (1 + max(cell.row for cell in self.field.cells))
+        return made + _text(x, CUT_TOP + CUT_HEIGHT + 36.0, f"at pixel {across:.0f} along the slit", colour)
+
+
+def _signed(steps: float) -> str:
+    """A whole number of steps with its sign, 0 without one."""
+    return f"{round(steps):+d}" if round(steps) else "0"
 
 
 def _text(x: float, y: float, said: str, colour: str, *, size: int = 12, anchor: str = "middle") -> str:
