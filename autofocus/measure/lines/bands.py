@@ -19,7 +19,7 @@ LEAST_ROWS = 4
 MOST_ROWS = 16
 LEAST_LENGTH = 64
 CONTINUUM_BLOCKS = 24
-CONTINUUM_PERCENT = 25.0
+CONTINUUM_PART = 0.25
 MOST_LEAN_PX = 6
 LIT = 0.3  # of the brightest part
 SURE_SIGMAS = 10.0
@@ -60,7 +60,7 @@ def find_bands(frame: Frame, axis: Axis) -> Bands | None:
         return None
     edges = np.linspace(0, across, count + 1).astype(int)
     parts = np.stack([_collapsed(frame, axis, int(a), int(b)) for a, b in pairwise(edges)])
-    parts -= np.stack([_continuum(part) for part in parts])
+    parts -= _continuum(parts)
     noise = np.array([_noise(part) for part in parts])
     shifts = _followed(parts, noise)
     lit = np.flatnonzero(np.isfinite(shifts))
@@ -91,15 +91,17 @@ def _collapsed(frame: Frame, axis: Axis, first: int, last: int) -> Doubles:
     return np.asarray(np.median(np.where(sound, rows, middle), axis=0))
 
 
-def _continuum(spectrum: Doubles) -> Doubles:
-    """What lies under the lines: a low percentile of each of some blocks, joined by straight lines."""
-    blocks = np.array_split(spectrum, min(CONTINUUM_BLOCKS, spectrum.size // 16))
-    ends = np.cumsum([0, *(block.size for block in blocks)])
-    places = 0.5 * (ends[:-1] + ends[1:] - 1)
-    level = np.array([np.percentile(block, CONTINUUM_PERCENT) for block in blocks])
-    padded = np.pad(level, 1, mode="edge")
-    smooth = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
-    return np.asarray(np.interp(np.arange(spectrum.size), places, smooth))
+def _continuum(parts: Doubles) -> Doubles:
+    """What lies under the lines of each spectrum: a low percentile of each of some blocks, joined by straight lines."""
+    length = parts.shape[1]
+    count = min(CONTINUUM_BLOCKS, length // 16)
+    size = length // count
+    blocks = parts[:, : count * size].reshape(len(parts), count, size)
+    rank = int(CONTINUUM_PART * (size - 1))
+    level = np.pad(np.partition(blocks, rank, axis=2)[:, :, rank], ((0, 0), (1, 1)), mode="edge")
+    smooth = np.median(np.stack([level[:, :-2], level[:, 1:-1], level[:, 2:]]), axis=0)
+    places = size * np.arange(count) + 0.5 * (size - 1)
+    return np.stack([np.interp(np.arange(length), places, one) for one in smooth])
 
 
 def _noise(spectrum: Doubles) -> float:
