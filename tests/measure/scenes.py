@@ -46,6 +46,8 @@ class Scene:
 
             p = soft(width / 2) - 0.9 * soft(0.17 * width)
             p = p / (width * 0.7)
+        elif kind == "trail":  # a star that wandered along the slit: a box, blurred over 4 px
+            p = 0.5 * (1 + np.tanh((width / 2 - np.abs(d)) / 2.0)) / width
         else:
             a = width / 2 / np.sqrt(2 ** (1 / 3) - 1)
             p = (1 + (d / a) ** 2) ** -3.0 / (a * 1.178)
@@ -226,3 +228,48 @@ def echelle(s, orders=14, lamp=False, flat_=False, flux=2000, width=4.0, height=
 def replace_bias(s, b):
     s.bias = b
     return s
+
+
+def bayer(scene, adu):
+    """A colour filter before every pixel: red and blue see less of this light than green."""
+    filters = np.array([[0.45, 1.0], [1.0, 0.6]])
+    rows, columns = adu.shape
+    passed = np.tile(filters, (rows // 2 + 1, columns // 2 + 1))[:rows, :columns]
+    return scene.bias + (adu - scene.bias) * passed
+
+
+def bias_gradient(scene, adu):
+    """A pedestal that slopes and sags by a few ADU, as of a warm amplifier."""
+    across = scene.rows / scene.shape[0] - 0.5
+    return adu + 4.0 * across + 3.0 * np.cos(5.0 * across) + 2.0 * scene.u**2
+
+
+def hot_columns(scene, adu):
+    adu = adu.copy()
+    places = scene.rng.integers(5, adu.shape[1] - 5, 6)
+    adu[:, places] += scene.rng.uniform(50, 400, 6)
+    return adu
+
+
+def dust(scene, adu):
+    """Grains on the slit: shadows along the dispersion, two to five pixels wide and a few percent deep."""
+    shadow = np.ones((scene.shape[0], 1))
+    for _ in range(6):
+        place, width = scene.rng.uniform(0, scene.shape[0]), scene.rng.uniform(0.9, 2.2)
+        shadow -= scene.rng.uniform(0.01, 0.06) * np.exp(-0.5 * ((scene.rows - place) / width) ** 2)
+    return scene.bias + (adu - scene.bias) * shadow
+
+
+def moonlight(scene, adu):
+    """A sky that is brighter on one side of the slit."""
+    return scene.bias + (adu - scene.bias) * (1.0 + 0.15 * (scene.rows / scene.shape[0] - 0.5))
+
+
+def spikes(scene, adu):
+    """A bright star with the four spikes of a telescope's vanes, fading outward."""
+    rows, columns = adu.shape
+    row, column = 0.45 * rows, 0.55 * columns
+    down, along = np.abs(scene.rows - row), np.abs(scene.x - column)
+    light = 1500.0 / (1.0 + along / 20.0) * np.exp(-0.5 * (down / 1.5) ** 2)
+    light = light + 1500.0 / (1.0 + down / 20.0) * np.exp(-0.5 * (along / 1.5) ** 2)
+    return adu + light + 60000.0 * np.exp(-0.5 * (down**2 + along**2) / 6.0**2)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.ridge import Ridge, Sums, Votes, find_dips, find_ridges, sum_votes
+from autofocus.measure.spectrum.ridge import Ridge, Sums, Votes, find_dips, find_ridges, steps_noise, sum_votes
 from autofocus.measure.spectrum.sampling import Doubles
 from autofocus.measure.spectrum.trace import Trace, survey
 
@@ -16,11 +18,21 @@ CLEAR_OF_PATTERN = 5.0
 LIT = 0.2
 EVEN = 0.3
 LONGEST_IMAGE = 4
+SEEN = 5.0
+SHORTEST_SPECTRUM = 8  # parts: a quarter of the length
+ROUND = 4.0
 COMPARABLE = 0.1
+MANY_BROKEN = 4  # one or two are stars, or bad rows
+FEW_WIDTHS = 4.0
 CLEAR_OF_RIPPLES = 2.0
 CLEAR_WHERE_WEAK = 3.0
+CLEAR_OF_MANY = 1.5
+MANY_HOLES = 4  # of so many the deepest tells how deep they get
 MOST_GAIN = 5.0  # e-/ADU
+VARIANCE_SIGMAS = 5.0  # three, of a variance from the lower four fifths of differences: 1.65 times sqrt(1 / n)
 CONTRAST = 0.02  # lamps and flats are uneven by as much, and more over a good part of the frame
+PEDESTAL = 0.3  # no bias is level to better than this part of a pixel's noise
+WIDE_PX = 40.0
 GAP_WIDTHS = 3.0
 EXPLAINED = 2.5
 LESS_SURE = 0.5
@@ -33,15 +45,17 @@ class Look:
     """What one orientation shows.
 
     ``candidates`` are the ridges along which light is continuous, brightest first, with a straight survey of each;
-    ``comparable`` ridges have at least a tenth of the brightest one's light. ``rippled`` counts ridges that an uneven
-    slit or a fixed pattern explains, ``broken`` those without light all along.
+    ``wider`` those whose light narrower ones on them explain. ``comparable`` ridges have at least a tenth of the
+    brightest one's light. ``rippled`` counts ridges that an uneven slit or a fixed pattern explains, ``broken`` those
+    without light all along.
     """
 
     votes: Votes
     candidates: tuple[tuple[Trace, Ridge], ...]
+    wider: tuple[tuple[Trace, Ridge], ...]
     comparable: int
     rippled: int
-    broken: int
+    broken: tuple[Trace, ...]
 
     @property
     def is_long(self) -> bool:
@@ -52,7 +66,8 @@ class Look:
     def is_faint(self) -> bool:
         """Whether no ridge rises above what fixed patterns do."""
         noise = float(np.median(self.votes.noise))
-        return all(height(trace) < CLEAR_OF_PATTERN * noise for trace, _ in self.candidates)
+        ridges = (*(trace for trace, _ in self.candidates), *self.broken)
+        return all(float(trace.flux.max()) < CLEAR_OF_PATTERN * noise * trace.width_px for trace in ridges)
 
 
 def look_along(votes: Votes) -> Look:
@@ -69,16 +84,31 @@ def look_along(votes: Votes) -> Look:
         if _is_part_of(trace, ridge, broken):
             continue
         least = lamp * (CONTRAST + trace.width_px / votes.across)
+        if trace.width_px > WIDE_PX:
+            least = max(least, PEDESTAL * votes.pixel_noise)
         if height(trace) <= least or _is_ripple(trace, ridge, running, holes):
             ripples.append(trace)
         else:
             own.append((trace, ridge))
     candidates = _without_wider_views(own)
+    wider = sorted((pair for pair in own if pair not in candidates), key=lambda pair: -pair[0].brightness)
+    if candidates and _is_outshone(candidates[0][0], broken):
+        candidates = []
     brightest = candidates[0][0].brightness if candidates else 0.0
     comparable = sum(trace.brightness > COMPARABLE * brightest for trace, _ in candidates)
     if votes.length < votes.across:  # lines across the dispersion may stand so close that they ripple
         comparable += sum(trace.brightness > COMPARABLE * brightest for trace in ripples)
-    return Look(votes, tuple(candidates), comparable, len(ripples), len(broken))
+    return Look(votes, tuple(candidates), tuple(wider), comparable, len(ripples), tuple(one for one, _ in broken))
+
+
+def _is_outshone(first: Trace, broken: list[tuple[Trace, Ridge]]) -> bool:
+    """Whether several ridges that are no traces have as much light as the brightest that may be one, or half of it.
+
+    In a field of stars, or among the lines of an echelle's lamp, some will lie so that they seem to make a trace.
+    """
+    total = float(first.flux.sum())
+    like = [one for one, _ in broken if one.width_px < FEW_WIDTHS * first.width_px]
+    return sum(float(one.flux.sum()) > 0.5 * total for one in like) >= MANY_BROKEN
 
 
 def _is_part_of(trace: Trace, ridge: Ridge, broken: list[tuple[Trace, Ridge]]) -> bool:
@@ -101,8 +131,9 @@ def _holes(votes: Votes, sums: list[Sums]) -> list[Trace]:
 def is_continuous(trace: Trace) -> bool:
     """Whether light is there along the frame: not the image of a star, nor of a few, nor a chance alignment.
 
-    Without the sixth of the parts that shows most, the rest must still show it. One place far above all others is the
-    image of a star, though its smear runs along the frame; several are the lines of a nebula or a nova.
+    Without the sixth of the parts that shows most, the rest must still show it; or a quarter of the length does so
+    without a gap. One place far above all others is the image of a star, though its smear runs along the frame;
+    several are the lines of a nebula or a nova.
     """
     if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
         return False
@@ -110,20 +141,36 @@ def is_continuous(trace: Trace) -> bool:
     to_edge = min(middle, trace.across - 1.0 - middle)
     if trace.width_px > (WIDEST if to_edge > 1.5 * trace.width_px else WIDEST_AT_EDGE) * trace.across:
         return False
-    sigmas = np.sort(trace.flux / trace.flux_err)
-    most = sigmas.size // 6
-    rest = float(sigmas[:-most].sum() / np.sqrt(sigmas.size - most))
-    return rest > 5.0 and float(np.median(sigmas)) > 0.5 and not _is_image(trace)
+    sigmas = trace.flux / trace.flux_err
+    ordered = np.sort(sigmas)
+    rest = ordered[: -(sigmas.size // 6)]
+    throughout = float(rest.sum()) > SEEN * np.sqrt(rest.size) and float(np.median(sigmas)) > 0.5
+    return (throughout or _longest_run(sigmas > SEEN) >= SHORTEST_SPECTRUM) and not _is_image(trace)
+
+
+def _longest_run(lit: NDArray[np.bool_]) -> int:
+    """The longest piece without a gap."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], lit, [False]))))
+    return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
 def _is_image(trace: Trace) -> bool:
-    """Whether nearly all light is in one place, of up to four parts, and the rest as even as a smear."""
+    """Whether nearly all light is in one place.
+
+    Either in up to four parts, and the rest as even as a smear; or four fifths of it in a piece of less than a quarter
+    of the length and not much longer than it is wide: a round image, and what lies about it.
+    """
     bright = np.flatnonzero(trace.flux > ONE_IMAGE * trace.flux.max())
-    if np.ptp(bright) >= LONGEST_IMAGE:
-        return False
-    faint = np.ones(trace.flux.size, dtype=bool)
-    faint[max(bright[0] - 1, 0) : bright[-1] + 2] = False
-    return unevenness(trace.flux[faint], trace.flux_err[faint]) < EVEN
+    if np.ptp(bright) < LONGEST_IMAGE:
+        faint = np.ones(trace.flux.size, dtype=bool)
+        faint[max(bright[0] - 1, 0) : bright[-1] + 2] = False
+        if unevenness(trace.flux[faint], trace.flux_err[faint]) < EVEN:
+            return True
+    total = np.concatenate(([0.0], np.cumsum(np.maximum(trace.flux, 0.0))))
+    ends = np.searchsorted(total, total + 0.8 * total[-1])
+    pieces = (ends - np.arange(total.size))[ends < total.size]
+    shortest = float(np.min(pieces, initial=trace.flux.size)) * trace.length / trace.flux.size
+    return shortest < min(ROUND * trace.width_px, trace.length / 4)
 
 
 def unevenness(light: Doubles, error: Doubles) -> float:
@@ -131,14 +178,20 @@ def unevenness(light: Doubles, error: Doubles) -> float:
 
     A line of a lamp along the slit is even as far as the slit reaches; the spectrum of a star hardly ever is.
     """
-    top = float(np.percentile(light, 80.0))
+    top = float(quantiles(light, 0.8)[0])
     lit = np.flatnonzero(light > LIT * top)
     inner = light[lit[0] : lit[-1] + 1][1:-1] if lit.size else light[:0]
     if inner.size < 4:
         return np.inf
-    low, middle, high = np.percentile(inner, [10.0, 50.0, 90.0])
-    noise = 2.56 * float(np.median(error))
-    return float(np.sqrt(max((high - low) ** 2 - noise**2, 0.0)) / max(float(middle), 1e-9))
+    low, typical, high = quantiles(inner, 0.1, 0.5, 0.9)
+    noise = 2.56 * float(quantiles(error, 0.5)[0])
+    return float(np.sqrt(max((high - low) ** 2 - noise**2, 0.0)) / max(float(typical), 1e-9))
+
+
+def quantiles(values: NDArray[np.floating[Any]], *fractions: float) -> Doubles:
+    """The values below which these fractions lie, by straight lines between the sorted values."""
+    ordered = np.sort(values, axis=None)
+    return np.interp([fraction * (ordered.size - 1) for fraction in fractions], np.arange(ordered.size), ordered)
 
 
 def height(trace: Trace) -> float:
@@ -149,14 +202,22 @@ def height(trace: Trace) -> float:
 def most_lamp_light(votes: Votes) -> float:
     """The most light, ADU per pixel, that can lie evenly over the frame: a lamp, or a bright sky.
 
-    Two bounds, and the lesser counts: photons are at most 5 e-/ADU times the variance of a pixel, and the darkest parts
-    (overscan, beyond the ends of the slit, one end of the spectrum) lie below the middle by less than it.
+    Two bounds, and the lesser counts. The darkest parts (overscan, beyond the ends of the slit, one end of the
+    spectrum) lie below the middle by less than it. And light brings noise: between the darker half of the pixels and
+    the brighter one it is at most 5 e-/ADU times what the variance of a pixel grows by, known to 3 sigma; a step
+    between amplifiers or a slope of the bias has none.
     """
-    noise = float(np.median(votes.noise))
     every = max(1, votes.across // 256)
-    pixels = votes.residuals[:, ::every] + votes.level[:, None]
-    dark, middle = np.percentile(pixels, [2.0, 50.0])
-    return float(max(min(MOST_GAIN * noise**2, float(middle - dark) - 2.5 * noise), 0.0))
+    upper = votes.residuals[:, 1::every] + votes.level[:, None]
+    lower = votes.residuals[:, :-1:every][:, : upper.shape[1]] + votes.level[:, None]
+    dark, typical = quantiles(upper, 0.02, 0.5)
+    is_dark = upper + lower < 2.0 * typical
+    if not 0 < np.count_nonzero(is_dark) < is_dark.size:
+        return 0.0
+    steps = np.abs(upper - lower)
+    least, most = (steps_noise(steps[part]) ** 2 for part in (is_dark, ~is_dark))
+    photons = MOST_GAIN * votes.averaged * (max(most - least, 0.0) + VARIANCE_SIGMAS * most / np.sqrt(steps.size / 2))
+    return float(max(min(photons, typical - dark - 2.5 * np.sqrt(most)), 0.0))
 
 
 def _is_hole(hole: Trace) -> bool:
@@ -171,11 +232,14 @@ def _is_hole(hole: Trace) -> bool:
 def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], holes: list[Trace]) -> bool:
     """Whether dips of like depth stand beside the ridge: an uneven slit and a fixed pattern go both ways.
 
-    The gap between two stars, or the hole of a doughnut, is a dip as well, but lies between the two highest ridges.
+    One ridge far above all the others need not be as far above the dips. The gap between two stars, or the hole of a
+    doughnut, is a dip as well, but lies between the two highest ridges.
     """
     own = height(trace)
     clear = CLEAR_OF_RIPPLES if ridge.significance > SURE else CLEAR_WHERE_WEAK
     highest = sorted((height(other) for other, _ in running), reverse=True)[:2]
+    if len(holes) >= MANY_HOLES and own > CLEAR_OF_MANY * max(highest[1:], default=0.0):
+        clear = CLEAR_OF_MANY
     pair = [_place(other) for other, _ in running if height(other) >= highest[-1]]
     for hole in holes:
         place, reach = _place(hole), GAP_WIDTHS * hole.width_px

@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.spectrum.candidates import quantiles
 from autofocus.measure.spectrum.ridge import Votes
+from autofocus.measure.spectrum.sampling import ABSURD, BLOCKS, along
 from autofocus.measure.spectrum.trace import Trace
+from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]
 
@@ -16,7 +19,6 @@ FARTHEST_RIMS = 2.8
 FAINTER_RIM = 0.35
 SAME_SPECTRUM = 0.25
 NARROWEST_RIM_PX = 5.0
-SEEINGS_ACROSS_A_STAR = 28.0
 NARROWEST_BAND_PX = 20.0
 HALF_WAY_DOWN = 0.7
 
@@ -64,26 +66,43 @@ def _joined(first: Trace, other: Trace) -> Trace:
     )
 
 
-def is_band(votes: Votes, trace: Trace) -> bool:
-    """Whether the ridge is an evenly lit piece of slit: a top far wider than its edges, which no seeing softened."""
+def edge_contrast(votes: Votes, trace: Trace) -> float:
+    """How many times wider the top of a ridge is than its edges; 0 where it has no even top."""
     width = trace.width_px
     if width < NARROWEST_BAND_PX:
-        return False
-    profile, distance = _straightened(votes, trace, 1.5 * width + 10.0)
+        return 0.0
+    profile, distance = _straightened(votes, trace, 1.5 * width + 10.0, np.argsort(trace.flux)[-BLOCKS // 4 :])
     inner = np.abs(distance) < 0.25 * width
     sides = [side * distance > 0.8 * width for side in (-1, 1)]
     if min(part.sum() for part in (inner, *sides)) < 4:
-        return False
+        return 0.0
     top, base = float(np.median(profile[inner])), max(float(np.median(profile[side])) for side in sides)
-    if np.percentile(profile[inner], 10.0) - base < 0.6 * (profile.max() - base):
-        return False
+    if quantiles(profile[inner], 0.1)[0] - base < 0.6 * (profile.max() - base):
+        return 0.0
     scaled = (profile - base) / max(top - base, 1e-9)
     above = np.flatnonzero(scaled > 0.5)
     if above.size < 8:
-        return False
+        return 0.0
     first, last = int(above[0]), int(above[-1])
     edges = [_edge_px(scaled[max(first - 40, 0) : first + 40]), _edge_px(scaled[max(last - 40, 0) : last + 40][::-1])]
-    return last - first > SEEINGS_ACROSS_A_STAR * max(*edges, 0.8)
+    return (last - first) / max(*edges, 0.8)
+
+
+def continuum(frame: Frame, trace: Trace) -> float:
+    """The part of the light along a wide ridge that is no lines: the lower quartile of each part against its mean."""
+    reach = int(1.5 * trace.width_px)
+    ends = trace.center(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0]))
+    low, high = max(int(ends.min()) - reach, 0), min(int(ends.max()) + reach + 1, trace.across)
+    pixels = along(frame, trace.axis, slice(low, high), slice(None))
+    distance = np.abs(np.arange(low, high)[:, None] - trace.center(np.arange(trace.length)))
+    core, aside = distance < 0.4 * trace.width_px, distance > 0.8 * trace.width_px
+    pixels[~(np.abs(pixels) < ABSURD)] = 0.0
+    light = (pixels * core).sum(axis=0) / np.maximum(core.sum(axis=0), 1)
+    light -= (pixels * aside).sum(axis=0) / np.maximum(aside.sum(axis=0), 1)
+    parts = light[: light.size // BLOCKS * BLOCKS].reshape(BLOCKS, -1)
+    quarter = parts.shape[1] // 4
+    steady = np.partition(parts, quarter, axis=1)[:, quarter]
+    return float(np.maximum(steady, 0.0).sum() / max(float(parts.sum()) / parts.shape[1], 1e-9))
 
 
 def is_slope(votes: Votes, trace: Trace) -> bool:
@@ -100,14 +119,17 @@ def is_slope(votes: Votes, trace: Trace) -> bool:
     return bool(not outer.any() or float(np.median(profile[outer][:3])) - base > HALF_WAY_DOWN * top)
 
 
-def _straightened(votes: Votes, trace: Trace, reach: float) -> tuple[Doubles, Doubles]:
-    """Median over the parts of the profile about the trace, and the distances of its pixels."""
+def _straightened(
+    votes: Votes, trace: Trace, reach: float, parts: NDArray[np.intp] | None = None
+) -> tuple[Doubles, Doubles]:
+    """The profile about the trace, its median over the parts or its mean over some, and the distances of its pixels."""
     distance = np.arange(-int(reach), int(reach) + 1)
     rows = np.rint(trace.center(votes.x)).astype(np.intp)[:, None] + distance
     inside = (rows >= 0) & (rows < votes.across)
     values = np.take_along_axis(votes.residuals, np.clip(rows, 0, votes.across - 1), axis=1)
     there = inside.mean(axis=0) > 0.5
-    return np.asarray(np.median(values[:, there], axis=0), np.float64), distance[there].astype(np.float64)
+    profile = np.median(values[:, there], axis=0) if parts is None else values[parts][:, there].mean(axis=0)
+    return np.asarray(profile, np.float64), distance[there].astype(np.float64)
 
 
 def _edge_px(rising: Doubles) -> float:

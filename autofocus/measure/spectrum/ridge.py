@@ -9,7 +9,8 @@ and a ridge is what stands above *both* its sides: the edge of a slit or of an a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.sampling import BLOCKS, Doubles, Floats, sample_parts
 from autofocus.model import Axis, Frame
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 MAX_SLANT = 0.06
 CLIP = 4.0
@@ -31,7 +34,8 @@ class Votes:
     """What the columns of one orientation say.
 
     ``residuals`` holds the typical column of each part in ADU above its own ``level``, shape (BLOCKS, across), and
-    ``noise`` the noise of one of its pixels; ``x`` are the places of the parts along the dispersion.
+    ``noise`` the noise of one of its pixels; ``x`` are the places of the parts along the dispersion. ``averaged`` is
+    how many pixels of the frame one of them is worth; ``coarser`` keeps what `binned` has made of them.
     """
 
     axis: Axis
@@ -41,11 +45,26 @@ class Votes:
     x: Doubles
     length: int
     finest: int
+    averaged: float
+    coarser: dict[int, Floats] = field(default_factory=dict)
 
     @property
     def across(self) -> int:
         """Pixels across the dispersion."""
         return int(self.residuals.shape[1])
+
+    @property
+    def pixel_noise(self) -> float:
+        """Noise of one pixel of the frame, ADU."""
+        return float(middle(self.noise) * np.sqrt(self.averaged))
+
+    def binned(self, size: int) -> Floats:
+        """Mean residuals of every ``size`` rows, a power of two: enough to look at what is far wider."""
+        if size == 1:
+            return self.residuals
+        if size not in self.coarser:
+            self.coarser[size] = rows_together(self.binned(size // 2), 2)
+        return self.coarser[size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +77,21 @@ class Ridge:
     significance: float
 
 
-def collect_votes(frame: Frame, axis: Axis, *, thorough: bool = False) -> Votes | None:
-    """Let eight columns of each part vote, or all of them where ``thorough``.
+def collect_votes(frame: Frame, axis: Axis, columns: int | None) -> Votes | None:
+    """Let so many columns of each part vote, all of them where None.
 
     Returns
     -------
     Votes or None
         None when the frame is too small to hold a trace, or constant.
     """
-    sampled = sample_parts(frame, axis, thorough=thorough)
-    if sampled is None:
+    parts = sample_parts(frame, axis, columns)
+    if parts is None:
         return None
-    parts, x = sampled
-    across = parts.shape[1]
+    across = parts.columns.shape[1]
     every = max(1, across // 256)
-    level = np.median(parts[:, ::every], axis=1)
-    residuals = _without_single_rows(parts - level[:, None])
+    level = middle(parts.columns[:, ::every])
+    residuals = _without_single_rows(parts.columns - level[:, None])
     noise = neighbour_noise(residuals, every)
     usable = noise > 0
     if not usable.any():
@@ -85,37 +103,52 @@ def collect_votes(frame: Frame, axis: Axis, *, thorough: bool = False) -> Votes 
     noise = np.maximum(noise, 0.5 * np.median(noise[usable]))
     length = frame.shape[1] if axis == "x" else frame.shape[0]
     finest = 2
-    while not thorough and across // finest > MOST_BINS:
+    while columns is not None and across // finest > MOST_BINS:
         finest *= 2
-    return Votes(axis, residuals, level, noise, x, length, finest)
+    return Votes(axis, residuals, level, noise, parts.x, length, finest, parts.averaged)
+
+
+def middle(values: NDArray[Real]) -> NDArray[Real]:
+    """The upper median along the last axis."""
+    half = values.shape[-1] // 2
+    return np.asarray(np.partition(values, half, axis=-1)[..., half])
 
 
 def neighbour_noise(profiles: Floats, every: int = 1) -> Floats:
-    """Noise of a pixel of each part, from the lower four fifths of the differences of neighbouring rows.
-
-    Their mean is 0.5586 of its standard deviation for a Gaussian; unlike the median it lives through coarse rounding.
-    """
+    """Noise of a pixel of each part, from the differences of neighbouring rows."""
     first = profiles[:, :-1:every]
-    steps = np.abs(profiles[:, 1::every][:, : first.shape[1]] - first)
-    count = max(1, int(0.8 * steps.shape[1]))
-    steps.partition(count - 1, axis=1)
-    return np.asarray(steps[:, :count].mean(axis=1) / np.float32(0.5586 * np.sqrt(2.0)))
+    return np.asarray(steps_noise(np.abs(profiles[:, 1::every][:, : first.shape[1]] - first)))
+
+
+def steps_noise(steps: Floats) -> Floats:
+    """Noise of a pixel from absolute differences of two, along the last axis: from the lower four fifths of them.
+
+    Their mean is 0.5586 of the standard deviation for a Gaussian; unlike the median it lives through coarse rounding.
+    """
+    count = max(1, int(0.8 * steps.shape[-1]))
+    lower = np.partition(steps, min(count, steps.shape[-1] - 1), axis=-1)[..., :count]
+    return np.asarray(lower.mean(axis=-1) / np.float32(0.5586 * np.sqrt(2.0)))
 
 
 def _without_single_rows(residuals: Floats) -> Floats:
     """Take out rows that stand out alone: a bad row is one pixel wide, the image of a star never is."""
-    profile = np.median(residuals[::3], axis=0)
+    nine = residuals[2:29:3]
+    profile = _middle_of_three(*_middle_of_three(nine[:3], nine[3:6], nine[6:]))
     before, after = np.roll(profile, 1), np.roll(profile, -1)
     outer, inner = np.maximum(before, after), np.minimum(before, after)
-    noise = 1.4826 * np.median(np.abs(np.diff(profile))) + 1e-6
-    middle = np.median(profile)
+    noise = 1.4826 * middle(np.abs(np.diff(profile))) + 1e-6
+    typical = middle(profile)
     above, below = profile - outer, inner - profile
-    alone = (above > 8 * noise) & (outer - middle < 0.2 * above)
-    alone |= (below > 8 * noise) & (middle - inner < 0.2 * below)
+    alone = (above > 8 * noise) & (outer - typical < 0.2 * above)
+    alone |= (below > 8 * noise) & (typical - inner < 0.2 * below)
     alone[[0, -1]] = False
     for row in np.flatnonzero(alone):
         residuals[:, row] = 0.5 * (residuals[:, row - 1] + residuals[:, row + 1])
     return residuals
+
+
+def _middle_of_three(one: Floats, two: Floats, three: Floats) -> Floats:
+    return np.asarray(np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,13 +164,13 @@ class Sums:
 def sum_votes(votes: Votes) -> list[Sums]:
     """Sum the votes along straight lines, at widths of the finest bins and powers of two of it."""
     size = votes.finest
-    binned = _binned(votes.residuals / votes.noise[:, None], size)
+    binned = rows_together(votes.residuals / votes.noise[:, None], size)
     binned = _compress(binned * np.float32(np.sqrt(size))) / np.float32(np.sqrt(size))
     sums: list[Sums] = []
     while not sums or binned.shape[1] >= LEAST_BINS:
         sums.append(_sums(binned, votes.length, size))
         size *= 2
-        binned = _binned(binned, 2)
+        binned = rows_together(binned, 2)
     return sums
 
 
@@ -151,7 +184,8 @@ def find_dips(sums: list[Sums], most: int = 16) -> list[Ridge]:
     return _apart([ridge for each in sums for ridge in _peaks(each, -each.stack)], most)
 
 
-def _binned(rows: Floats, size: int) -> Floats:
+def rows_together(rows: Floats, size: int) -> Floats:
+    """Means of every ``size`` rows."""
     count = rows.shape[1] // size
     total = rows[:, 0 : count * size : size].copy()
     for place in range(1, size):
@@ -185,15 +219,15 @@ def _sums(binned: Floats, length: int, size: int) -> Sums:
     """The sums of one width; the noise is that of two bins against four."""
     reach = int(np.ceil(MAX_SLANT * length / size / 2))
     slants = np.arange(-reach, reach + 1) * 2
-    white = 1.4826 * float(np.median(np.abs(np.diff(binned, axis=1)))) / np.sqrt(2 * BLOCKS)
+    white = 1.4826 * float(middle(np.abs(np.diff(binned, axis=1)).ravel())) / np.sqrt(2 * BLOCKS)
     return Sums(size, slants, _sum_along(binned, slants), white * np.sqrt(0.75))
 
 
 def _peaks(sums: Sums, stack: Floats) -> list[Ridge]:
     """The local maxima of the ridge response."""
-    response, size = _stand_out(stack), sums.size
-    sparse = response[:: max(1, response.shape[0] // 16)]
-    spread = 1.4826 * float(np.median(np.abs(sparse - np.median(sparse))))
+    response, size = stand_out(stack), sums.size
+    sparse = response[:: max(1, response.shape[0] // 16)].ravel()
+    spread = 1.4826 * float(middle(np.abs(sparse - middle(sparse))))
     response /= np.float32(max(sums.noise, STRUCTURE * spread, 1e-9))
     best = response.max(axis=0)
     padded = np.pad(best, 2, constant_values=-np.inf)
@@ -222,7 +256,7 @@ def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
     return total
 
 
-def _stand_out(stack: Floats) -> Floats:
+def stand_out(stack: Floats) -> Floats:
     """How far each pair of neighbouring bins stands above the higher of its two sides, shape (slants, rows - 1).
 
     A side is four bins, one bin off; at the frame's edge as many as there are, none below two.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.ridge import Ridge, Votes
+from autofocus.measure.spectrum.ridge import Ridge, Votes, middle
+from autofocus.measure.spectrum.sampling import BLOCKS, Floats
 from autofocus.model import Axis
 
 Doubles = NDArray[np.float64]
 
 TURNS = 8
+ROWS_IN_SIGMA = 8  # more tell nothing more
+REWEIGHTINGS = 2
+SETTLED = 0.02
+WELL_SEEN = 5.0
+HIGHEST_DEGREE = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +26,8 @@ class Trace:
     """Where the spectrum lies: its centre across the dispersion as a polynomial of the place along it.
 
     ``coefficients`` are those of u = 2 x / (length - 1) - 1, lowest power first; ``width_px`` is a rough full
-    width; ``flux`` and ``flux_err`` are the light of each of `sampling.BLOCKS` parts, ADU per column.
+    width; ``flux`` and ``flux_err`` are the light of each of `sampling.BLOCKS` parts, ADU per column. ``scatter`` is
+    how far the light of the parts lies off the centre, noise apart, as a part of the Gaussian's sigma.
     """
 
     axis: Axis
@@ -31,6 +38,7 @@ class Trace:
     significance: float
     flux: Doubles
     flux_err: Doubles
+    scatter: float = 0.0
 
     def center(self, x: NDArray[np.generic] | float) -> Doubles:
         """Centre across the dispersion, px (0-based), at places ``x`` along it."""
@@ -56,147 +64,181 @@ class Trace:
 
 def survey(votes: Votes, ridge: Ridge, *, hole: bool = False) -> Trace:
     """The light of each part along the straight ridge, without following it; along a dip, the light that is missing."""
-    u = _parts(votes)
-    profiles, low = _block_profiles(votes, ridge)
+    line = np.array([ridge.center_px, 0.5 * ridge.slant_px, 0.0, 0.0])
     sigma = max(ridge.width_px / 2.0, 1.0)
-    coefficients = np.array([ridge.center_px, 0.5 * ridge.slant_px])
-    center = coefficients[0] + coefficients[1] * u
-    profiles = -profiles if hole else profiles
-    profiles -= _higher_side(profiles, center - low, sigma)
-    found = _moments(profiles, center - low, sigma, level=False)
-    error = votes.noise * found.flux_gain
-    return _as_trace(votes, ridge, coefficients, sigma, found.flux, error)
+    cut = _cut(votes, _powers(votes) @ line, sigma)
+    values = -cut.values if hole else cut.values
+    return _as_trace(votes, ridge, line, sigma, _weigh(cut, values - _higher_side(cut, values), sigma))
 
 
 def follow(votes: Votes, ridge: Ridge) -> Trace:
     """Follow a ridge: from a straight line at its rough width down to a curve at its own.
 
-    In every turn the shift of each part against the curve
-    so far is the first moment under a Gaussian of the current width; a polynomial through the shifts, weighted by
-    how well each is known, moves the curve. Its degree rises only where that is significant.
+    In every turn the shift of each part against the curve so far is the first moment under a Gaussian of the current
+    width; a polynomial through the shifts, weighted by how well each is known, moves the curve. Its degree rises only
+    where that is significant.
     """
-    u = _parts(votes)
-    profiles, low = _block_profiles(votes, ridge)
-    noise = votes.noise.astype(np.float64)
-    coefficients = np.array([ridge.center_px, 0.5 * ridge.slant_px])
+    powers = _powers(votes)
+    curve: Doubles = np.array([ridge.center_px, 0.5 * ridge.slant_px, 0.0, 0.0])
     sigma = max(ridge.width_px / 2.0, 1.0)
+    trust: Doubles = np.ones(BLOCKS)
     for turn in range(TURNS):
-        center = np.polynomial.polynomial.polyval(u, coefficients)
-        found = _moments(profiles, center - low, sigma)
-        known = np.clip(found.flux / (noise * found.flux_gain), 0.0, 50.0)
-        moved = _move(coefficients, u, found.shift, known, sigma, 1 if turn < 2 else 3)
-        if known.sum() > 0:
-            variance = float(np.average(found.second, weights=known))
-            sigma = float(np.clip(np.sqrt(max(variance, 0.3)), 0.6 * sigma, 1.6 * sigma))
-            sigma = float(np.clip(sigma, 0.8, votes.across / 4))
-        settled = turn > 2 and np.abs(np.polynomial.polynomial.polyval(u, moved) - center).max() < 0.01 * sigma
-        coefficients = moved
+        cut = _cut(votes, powers @ curve, sigma)
+        seen = _weigh(cut, cut.values - _both_sides(cut), sigma)
+        shift, variance = _moments(seen, cut.distance, sigma)
+        known = (seen.light / seen.error).clip(0.0, 50.0)
+        moved, trust = _move(powers, curve, shift, known, 1.5 * sigma, trust, 1 if turn < 2 else HIGHEST_DEGREE)
+        total = float(known.sum())
+        if total > 0.0:
+            wider = np.sqrt(max(float(known @ variance) / total, 0.3))
+            sigma = min(max(wider, 0.6 * sigma, 0.8), 1.6 * sigma, votes.across / 4)
+        settled = turn > 2 and float(np.abs(powers @ (moved - curve)).max()) < SETTLED * sigma
+        curve = moved
         if settled:
             break
-    return _as_trace(votes, ridge, coefficients, sigma, found.flux, noise * found.flux_gain)
+    return replace(_as_trace(votes, ridge, curve, sigma, seen), scatter=_scatter(shift, known, sigma))
 
 
-def _parts(votes: Votes) -> Doubles:
-    """Where along the dispersion the parts lie, from -1 to 1."""
-    return np.asarray(2.0 * votes.x / max(votes.length - 1, 1) - 1.0)
+def _scatter(shift: Doubles, known: Doubles, sigma: float) -> float:
+    """Root mean square of the shifts less that of their noise, in sigmas, over the parts that show enough light."""
+    excess = np.square(shift / sigma) - np.square(1.5 / np.maximum(known, 1e-3))
+    sure = np.where(known > WELL_SEEN, np.square(known), 0.0)
+    return float(np.sqrt(max(float(sure @ excess) / max(float(sure.sum()), 1e-9), 0.0)))
 
 
-def _as_trace(votes: Votes, ridge: Ridge, coefficients: Doubles, sigma: float, flux: Doubles, error: Doubles) -> Trace:
-    where = tuple(float(c) for c in coefficients)
+def _powers(votes: Votes) -> Doubles:
+    """Powers of the place of each part along the dispersion, counted from -1 to 1."""
+    u = 2.0 * votes.x / max(votes.length - 1, 1) - 1.0
+    return np.asarray(u[:, None] ** np.arange(HIGHEST_DEGREE + 1))
+
+
+def _as_trace(votes: Votes, ridge: Ridge, curve: Doubles, sigma: float, seen: _Seen) -> Trace:
+    where = tuple(float(c) for c in curve)
+    flux, error = seen.light / seen.gain, seen.error / seen.gain
     return Trace(votes.axis, votes.length, votes.across, where, 2.3548 * sigma, ridge.significance, flux, error)
 
 
-def _block_profiles(votes: Votes, ridge: Ridge) -> tuple[Doubles, int]:
-    """The typical column of each part near the ridge, ADU, shape (BLOCKS, rows); the first row."""
-    reach = abs(ridge.slant_px) / 2 + 8 * ridge.width_px + 16
-    low = max(0, int(ridge.center_px - reach))
-    high = min(votes.across, int(ridge.center_px + reach) + 1)
-    return votes.residuals[:, low:high].astype(np.float64), low
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """Rows about a curve: ADU and distance from it in px, shape (BLOCKS, 4 half + 1); the outer ``half`` are sides.
+
+    ``inside`` says which lie on the frame, ``noise`` is that of a row of each part.
+    """
+
+    values: Floats
+    distance: Floats
+    inside: NDArray[np.bool_]
+    noise: Floats
+    half: int
+
+
+def _cut(votes: Votes, center: Doubles, sigma: float) -> _Cut:
+    """Cut out the rows within six sigmas; of wide ridges, means of a few rows."""
+    size = 1
+    while 2 * size * ROWS_IN_SIGMA <= sigma:
+        size *= 2
+    profiles = votes.binned(size)
+    half = int(np.ceil(3 * sigma / size)) + 1
+    offsets = np.arange(-2 * half, 2 * half + 1)
+    place = (center + 0.5) / size - 0.5
+    anchor = np.rint(place)
+    rows = anchor.astype(np.intp)[:, None] + offsets
+    last = profiles.shape[1] - 1
+    inside = (rows >= 0) & (rows <= last)
+    np.clip(rows, 0, last, out=rows)
+    rows += np.arange(BLOCKS)[:, None] * (last + 1)
+    distance = ((anchor - place)[:, None] + offsets) * size
+    noise = votes.noise / np.float32(np.sqrt(size))
+    return _Cut(profiles.ravel().take(rows), distance.astype(np.float32), inside, noise, half)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Moments:
-    flux: Doubles
-    shift: Doubles
-    second: Doubles
-    flux_gain: Doubles
+class _Seen:
+    """What a Gaussian window about a curve sees of each part.
 
-
-def _higher_side(profiles: Doubles, center: Doubles, sigma: float) -> Doubles:
-    """Level of each part beside a ridge: of the side that is higher over all parts, so that a step is no light."""
-    far, near = int(np.ceil(6 * sigma)) + 2, int(np.ceil(3 * sigma)) + 1
-    levels = []
-    for offsets in (np.arange(-far, -near), np.arange(near + 1, far + 1)):
-        rows = np.rint(center).astype(int)[:, None] + offsets
-        if ((rows >= 0) & (rows < profiles.shape[1])).mean() > 0.5:
-            inside = np.clip(rows, 0, profiles.shape[1] - 1)
-            levels.append(np.median(np.take_along_axis(profiles, inside, axis=1), axis=1))
-    if not levels:
-        return np.zeros((profiles.shape[0], 1))
-    both = np.mean(levels, axis=0)
-    return np.asarray(both + max(float(np.mean(side - both)) for side in levels))[:, None]
-
-
-def _moments(profiles: Doubles, center: Doubles, sigma: float, *, level: bool = True) -> _Moments:
-    """Light, shift and variance of each part under a Gaussian window of ``sigma`` about ``center``.
-
-    The moments under a window of the width of the profile are corrected for it: the product of two Gaussians of
-    the same variance has half of it, so shift and variance are doubled.
+    ``weighted`` are the pixels times the window, ``light`` their sum and ``error`` its noise; ``gain`` is the sum that
+    a Gaussian of the same width and unit light would give.
     """
-    half = int(np.ceil(3 * sigma)) + 1
-    offsets = np.arange(-2 * half, 2 * half + 1)
-    rows = np.rint(center).astype(int)[:, None] + offsets
-    on_frame = (rows >= 0) & (rows < profiles.shape[1])
-    values = np.take_along_axis(profiles, np.clip(rows, 0, profiles.shape[1] - 1), axis=1)
-    distance = rows - center[:, None]
-    if level:
-        values = values - np.median(values[:, np.abs(offsets) > half], axis=1)[:, None]
-    window = np.where(on_frame, np.exp(-0.5 * (distance / sigma) ** 2), 0.0)
-    weight = window * values
-    norm = np.sum(window**2, axis=1) + 1e-12
-    amplitude = weight.sum(axis=1) / norm
-    flux = amplitude * sigma * np.sqrt(2 * np.pi)
-    enough = np.maximum(weight.sum(axis=1), 0.05 * np.median(np.abs(weight.sum(axis=1))) + 1e-9)
-    shift = 2.0 * np.sum(weight * distance, axis=1) / enough
-    second = 2.0 * np.sum(weight * distance**2, axis=1) / enough - shift**2 / 2
-    gain = sigma * np.sqrt(2 * np.pi) / np.sqrt(norm)
-    return _Moments(flux, np.clip(shift, -2 * sigma, 2 * sigma), second, gain)
+
+    weighted: Floats
+    light: Doubles
+    error: Doubles
+    gain: Doubles
 
 
-def _move(coefficients: Doubles, u: Doubles, shift: Doubles, known: Doubles, sigma: float, most: int) -> Doubles:
-    """Add the polynomial through the shifts, of the degree that they warrant, to the curve so far."""
-    error = np.maximum(1.5 * sigma / np.maximum(known, 1e-3), 0.02)
-    base = np.polynomial.polynomial.polyval(u, coefficients)
-    target = base + shift
+def _weigh(cut: _Cut, values: Floats, sigma: float) -> _Seen:
+    """See the rows through a Gaussian window of ``sigma``."""
+    window = np.exp(np.square(cut.distance / np.float32(sigma)) * np.float32(-0.5))
+    window *= cut.inside
+    weighted = window * values
+    norm = np.einsum("ij,ij->i", window, window).astype(np.float64) + 1e-12
+    light = weighted.sum(axis=1, dtype=np.float64)
+    return _Seen(weighted, light, cut.noise * np.sqrt(norm), norm / (sigma * np.sqrt(2 * np.pi)))
+
+
+def _both_sides(cut: _Cut) -> Floats:
+    """Level of each part beside a ridge."""
+    sides = np.concatenate((cut.values[:, : cut.half], cut.values[:, -cut.half :]), axis=1)
+    return middle(sides)[:, None]
+
+
+def _higher_side(cut: _Cut, values: Floats) -> Floats:
+    """The same, of the side that is higher over all parts, so that a step is no light."""
+    sides = (slice(None, cut.half), slice(-cut.half, None))
+    levels = [middle(values[:, side]) for side in sides if cut.inside[:, side].mean() > 0.5]
+    if not levels:
+        return np.zeros((BLOCKS, 1), np.float32)
+    both = sum(levels[1:], start=levels[0]) / np.float32(len(levels))
+    return np.asarray(both + max(float(np.mean(side - both)) for side in levels), np.float32)[:, None]
+
+
+def _moments(seen: _Seen, distance: Floats, sigma: float) -> tuple[Doubles, Doubles]:
+    """Shift and variance of the light of each part.
+
+    The product of two Gaussians of the same variance has half of it, so that both are doubled.
+    """
+    enough = np.maximum(seen.light, 0.05 * float(middle(np.abs(seen.light))) + 1e-9)
+    shift = 2.0 * np.einsum("ij,ij->i", seen.weighted, distance) / enough
+    second = 2.0 * np.einsum("ij,ij,ij->i", seen.weighted, distance, distance) / enough
+    return np.clip(shift, -2 * sigma, 2 * sigma), second - 0.5 * shift**2
+
+
+def _move(
+    powers: Doubles, curve: Doubles, shift: Doubles, known: Doubles, reach: float, trust: Doubles, most: int
+) -> tuple[Doubles, Doubles]:
+    """Add the polynomial through the shifts, of the degree that they warrant, to the curve so far.
+
+    ``trust`` is how far each part was believed so far, from 0 to 1; it comes back renewed.
+    """
+    error = np.maximum(reach / np.maximum(known, 1e-3), 0.02)
     good = known > 1.0
     if good.sum() < 4:
-        good = known > 0
-        most = 1
+        good, most = known > 0, 1
     if good.sum() < 3:
-        return coefficients
-    best: Doubles | None = None
-    best_score = np.inf
-    for degree in range(1, most + 1):
-        if good.sum() < 4 * degree:
+        return curve, trust
+    target = (powers @ curve + shift)[good]
+    moved, renewed = np.zeros_like(curve), trust.copy()
+    best = np.inf
+    for degree in sorted({1, most}):
+        if target.size < 4 * degree:
             break
-        fitted, score = _robust_polynomial(u[good], target[good], error[good], degree)
-        if score < 0.9 * best_score:
-            best, best_score = fitted, score
-    return coefficients if best is None else best
+        fitted, score, damp = _robust_polynomial(powers[good, : degree + 1], target, error[good], trust[good])
+        if score < 0.9 * best:
+            best, moved[: degree + 1], renewed[good] = score, fitted, damp
+    return moved, renewed
 
 
-def _robust_polynomial(u: Doubles, y: Doubles, error: Doubles, degree: int) -> tuple[Doubles, float]:
-    """A polynomial by reweighted least squares (Cauchy weights), and its robust chi-squared per degree of freedom."""
-    design = np.stack([u**power for power in range(degree + 1)], axis=1)
+def _robust_polynomial(design: Doubles, y: Doubles, error: Doubles, damp: Doubles) -> tuple[Doubles, float, Doubles]:
+    """A polynomial by reweighted least squares (Cauchy weights), its chi-squared per degree of freedom, the weights."""
+    count, terms = design.shape
     weight = 1.0 / error**2
-    damp: Doubles = np.ones_like(u)
-    fitted: Doubles = np.zeros(degree + 1)
-    for _ in range(4):
+    fitted, z = np.zeros(terms), np.zeros(count)
+    for _ in range(REWEIGHTINGS):
         weighted = design * (weight * damp)[:, None]
         normal = design.T @ weighted
-        fitted = np.asarray(np.linalg.solve(normal + 1e-9 * np.diag(np.diag(normal)), weighted.T @ y), np.float64)
+        normal.flat[:: terms + 1] *= 1.0 + 1e-9
+        fitted = np.asarray(np.linalg.solve(normal, weighted.T @ y), np.float64)
         z = np.abs(y - design @ fitted) / error
-        scale = max(1.4826 * float(np.sort(z)[z.size // 2]), 1.0)
-        damp = 1.0 / (1.0 + (z / (2.5 * scale)) ** 2)
-    free = max(u.size - degree - 1, 1)
-    return fitted, float(np.sum(damp * z**2) / free)
+        scale = max(1.4826 * float(middle(z)), 1.0)
+        damp = 1.0 / (1.0 + np.square(z / (2.5 * scale)))
+    return fitted, float(damp @ np.square(z)) / max(count - terms, 1), damp

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autofocus.measure.spectrum.candidates import EVEN, Look, is_continuous, look_along, most_lamp_light, unevenness
-from autofocus.measure.spectrum.image import is_band, is_slope, join_rims
-from autofocus.measure.spectrum.ridge import collect_votes
-from autofocus.measure.spectrum.sampling import ABSURD
+from autofocus.measure.spectrum.clear import clear_trace
+from autofocus.measure.spectrum.image import continuum, edge_contrast, is_slope, join_rims
+from autofocus.measure.spectrum.ridge import Ridge, Votes, collect_votes
+from autofocus.measure.spectrum.sampling import ABSURD, BLOCKS, FEW, SEVERAL
 from autofocus.measure.spectrum.trace import Trace, follow
 from autofocus.model import Axis, Frame
 
@@ -20,6 +22,11 @@ ALIKE = 0.9
 ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
 LAMP_SIGMAS = 3.0
+STEADY = 0.35
+SEEINGS_ACROSS_A_STAR = 28.0
+SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
+STEADY_LIGHT = 0.3
+PEAKED = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """One orientation: what it shows, the traces followed, whether all are even as a lamp's lines, bands of a lamp."""
+    """One orientation: what it shows, the traces followed, whether all are even as a lamp's lines.
+
+    ``bands`` are evenly lit pieces of slit, ``lamps`` pieces whose light is lines; ``count`` of ridges weighs.
+    """
 
     look: Look
     traces: tuple[Trace, ...] = ()
     even: bool = False
     bands: int = 0
+    lamps: int = 0
     count: int = 0
 
     @property
@@ -73,9 +84,14 @@ def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
     if constant:
         return Verdict(None, reason=constant)
     seen: list[_Seen] = []
-    for thorough in (False, True):
-        seen = _look(frame, axes, thorough=thorough)
+    clear = clear_trace(glance) if (glance := collect_votes(frame, axes[0], FEW)) is not None else None
+    if clear is not None:
+        return Verdict(clear)
+    for sampled in (SEVERAL, None):
+        seen = _look(frame, axes, sampled)
         best = min(seen, key=lambda one: one.cost, default=None)
+        if len(seen) == 2 and any(_cross(one, other) for one in seen[0].traces for other in seen[1].traces):
+            return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
             return Verdict(best.traces[0], best.traces[1:])
         if any(one.look.candidates for one in seen):
@@ -83,30 +99,70 @@ def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
     return Verdict(None, reason=_reason(seen))
 
 
-def _look(frame: Frame, axes: tuple[Axis, ...], *, thorough: bool) -> list[_Seen]:
+def _look(frame: Frame, axes: tuple[Axis, ...], sampled: int | None) -> list[_Seen]:
     """Look along each axis, the longer side first; the other only where it could still win."""
     seen: list[_Seen] = []
     for axis in axes:
-        votes = collect_votes(frame, axis, thorough=thorough)
+        votes = collect_votes(frame, axis, sampled)
         if votes is None:
             continue
-        seen.append(_followed(look_along(votes)))
-        if seen[0].cost <= 1.0:
+        seen.append(_followed(frame, look_along(votes)))
+        if seen[0].cost <= 1.0 and not _is_peaked(seen[0].traces[0]):
             break
     return seen
 
 
-def _followed(look: Look) -> _Seen:
+def _is_peaked(trace: Trace) -> bool:
+    """Whether one place along a trace is far brighter than the rest."""
+    return float(trace.flux.max()) > PEAKED * trace.brightness
+
+
+def _cross(one: Trace, other: Trace) -> bool:
+    """Whether two ridges, one along each axis, are brightest where they meet: an emission line has no such partner."""
+    if not (_is_peaked(one) and _is_peaked(other)):
+        return False
+    meet = []
+    for trace, across in ((one, other), (other, one)):
+        brightest = (int(np.argmax(trace.flux)) + 0.5) * trace.length / BLOCKS
+        at = float(across.center((across.length - 1) / 2))
+        meet.append(abs(at - brightest) < 1.5 * trace.length / BLOCKS)
+    return all(meet)
+
+
+def _followed(frame: Frame, look: Look) -> _Seen:
     """Follow the brightest candidates, join the rims of a doughnut, and set lit pieces of slit aside."""
     if not look.candidates or look.comparable > 2 * MOST_TRACES:
         return _Seen(look)
-    followed = [follow(look.votes, ridge) for _, ridge in look.candidates[:MOST_FOLLOWED]]
-    sound = [trace for trace in followed if is_continuous(trace) and not is_slope(look.votes, trace)]
+    votes = look.votes
+    sound = _follow_all(votes, look.candidates)
+    if not sound:  # what looked like ridges was on a wider one
+        sound = _follow_all(votes, look.wider)
     traces = _apart(join_rims(_apart(sound)))
-    stars = tuple(trace for trace in traces if not is_band(look.votes, trace))
+    contrasts = [edge_contrast(votes, trace) for trace in traces]
+    lamps = [
+        trace
+        for trace, contrast in zip(traces, contrasts, strict=True)
+        if contrast > SEEINGS_ACROSS_LINES and continuum(frame, trace) < STEADY_LIGHT
+    ]
+    stars = tuple(
+        trace
+        for trace, contrast in zip(traces, contrasts, strict=True)
+        if contrast <= SEEINGS_ACROSS_A_STAR and trace not in lamps
+    )
     even = all(unevenness(trace.flux, trace.flux_err) < EVEN for trace in stars)
-    count = max(len(stars), look.comparable - (len(followed) - len(stars)))
-    return _Seen(look, stars, even, len(traces) - len(stars), count)
+    set_aside = min(len(look.candidates), MOST_FOLLOWED) - len(stars)
+    count = max(len(stars), look.comparable - set_aside)
+    return _Seen(look, stars, even, len(traces) - len(stars) - len(lamps), len(lamps), count)
+
+
+def _follow_all(votes: Votes, candidates: Sequence[tuple[Trace, Ridge]]) -> list[Trace]:
+    """The traces that stand when followed."""
+    followed = [follow(votes, ridge) for _, ridge in candidates[:MOST_FOLLOWED]]
+    return [trace for trace in followed if _is_sound(votes, trace)]
+
+
+def _is_sound(votes: Votes, trace: Trace) -> bool:
+    return is_continuous(trace) and trace.scatter < STEADY and not is_slope(votes, trace)
 
 
 def _apart(traces: list[Trace]) -> list[Trace]:
@@ -139,6 +195,8 @@ def _reason(seen: list[_Seen]) -> str:
     """What the frame is, where it holds no trace."""
     if any(one.bands for one in seen):
         return "an evenly lit piece of slit with sharp ends and no star on it: a flat, a twilight or the sky alone"
+    if any(one.lamps for one in seen):
+        return "lines along a short piece of slit and no continuous light: an arc lamp or the sky alone"
     most = max((one.look for one in seen), key=lambda look: look.comparable, default=None)
     if most is not None and most.comparable >= MANY_LINES:
         if most.is_faint:
@@ -150,7 +208,7 @@ def _reason(seen: list[_Seen]) -> str:
     lit = min((most_lamp_light(one.look.votes) / float(np.median(one.look.votes.noise)) for one in seen), default=0.0)
     if lit > LAMP_SIGMAS:
         return "light over much of the frame and no trace above its unevenness: a flat, a twilight or the sky alone"
-    if sum(one.look.rippled for one in seen) > sum(one.look.broken for one in seen):
+    if sum(one.look.rippled for one in seen) > sum(len(one.look.broken) for one in seen):
         return "ripples both ways and no trace above them: a flat, or the fixed pattern of a bias or a dark"
     if any(one.look.broken for one in seen):
         return "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
