@@ -59,6 +59,13 @@ class ProfileFit:
         return float(np.exp(self.parameters[self.model.linear + 3])) if self.model.kind == "disc" else 0.0
 
     @property
+    def rough_width(self) -> float:
+        """About the full width at half maximum, px; NaN without a peak."""
+        if not self.parameters[2] > 0:
+            return float("nan")
+        return 2.0 * self.radius if self.radius > 0 else float(np.hypot(self.blur_width, 0.9))
+
+    @property
     def places(self) -> tuple[float, ...]:
         """Where the neighbours stand, px from the trace."""
         return tuple(float(place) for place in self.parameters[self.model.places :])
@@ -124,12 +131,12 @@ def fit_model(
     """Fit, with weights from the noise at the *fitted* signal, so that chance does not weigh itself.
 
     ``start`` gives the parameters that are not linear; the others follow from them. ``light`` is the starlight of each
-    sample if already known, else a first fit with even weights finds it. It ends where a step gains less than
+    sample if already known, else a few steps with even weights find it. The fit ends where a step gains less than
     ``enough`` in chi-squared.
     """
     p = np.concatenate([np.zeros(model.linear), start])
     if light is None:
-        rough = _least_squares(model, p, samples, noise.of(samples, 0.0), steps=8, enough=3.0)
+        rough = _least_squares(model, p, samples, noise.of(samples, 0.0), steps=6, enough=10.0)
         p, light = rough.parameters, rough.light_of(samples)
     return _least_squares(model, p, samples, noise.of(samples, light), enough=enough)
 
@@ -206,28 +213,24 @@ def _evidence(cost: float, normal: Doubles, rows: Doubles) -> float:
     return -0.5 * cost - 0.5 * float(log_det) + 0.5 * float(np.sum(np.log(np.sum(rows**2, axis=1))))
 
 
-def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise, half_width: float) -> ProfileFit:
+def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise) -> ProfileFit:
     """The fit with smooth bumps on top, as high as what it has left speaks for; itself where that is noise.
 
     The bumps are a Gaussian process in all but name: their heights are drawn from a normal distribution whose spread
     is chosen by its marginal likelihood, everything linearised about the fit (Rasmussen & Williams 2006, ch. 5).
-
-    Parameters
-    ----------
-    half_width : float
-        Half the full width at half maximum, px.
     """
     model, p = fit.model, fit.parameters
-    error = noise.of(samples, fit.light_of(samples))
-    left = (samples.value - fit.value_of(samples)) / error
-    near = np.abs(samples.distance - fit.center) < half_width + 2.0 * fit.blur_width
+    expected = fit.value_of(samples)
+    error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0))
+    left = (samples.value - expected) / error
+    near = np.abs(samples.distance - fit.center) < fit.radius + 2.5 * fit.blur_width
     if np.mean(np.square(left[near])) < 1.0 + np.sqrt(8.0 / np.count_nonzero(near)) and fit.excess == 1.0:
         return fit
     height, reach = abs(float(p[2])), float(np.abs(samples.distance).max())
     rows, values = model.priors(height, reach)
     whole = model.jacobian(p, samples.distance, samples.scale, samples.box) / error[:, None]
     jacobian, left = np.concatenate([whole, rows]), np.concatenate([left, values - rows @ p])
-    ripples = _ripples(fit, half_width, FARTHEST_RIPPLE * reach)
+    ripples = _ripples(fit, FARTHEST_RIPPLE * reach)
     bumps = np.zeros((left.size, ripples.count))
     bumps[: error.size] = ripples.columns(samples.distance) * (samples.scale / error)[:, None]
     bumps *= height * ripples.heights
@@ -251,16 +254,16 @@ def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise, half_width: fl
     return _least_squares(richer, start, samples, error, enough=0.1)
 
 
-def _ripples(fit: ProfileFit, half_width: float, farthest: float) -> Ripples:
+def _ripples(fit: ProfileFit, farthest: float) -> Ripples:
     """Bumps about the star: narrow up to its edges, ever wider and lower beyond; heights relative to its own."""
     spread = max(RIPPLE_SPREAD * fit.blur_width, LEAST_SPREAD_PX)
-    inner = int(np.ceil(max(half_width - 0.5 * fit.blur_width, 0.0) / spread))
-    outer = max(min(half_width + RIPPLE_REACH * fit.blur_width, farthest) - inner * spread, 0.0)
+    inner = int(np.ceil(max(fit.radius - 0.5 * fit.blur_width, 0.0) / spread))
+    outer = max(min(fit.radius + RIPPLE_REACH * fit.blur_width, farthest) - inner * spread, 0.0)
     order = np.arange(inner + int(np.ceil(np.arcsinh(RIPPLE_GROWTH * outer / spread) / RIPPLE_GROWTH)) + 1)
     beyond = RIPPLE_GROWTH * np.maximum(order - inner, 0)
     away = spread * (np.minimum(order, inner) + np.sinh(beyond) / RIPPLE_GROWTH)
     heights = 1.0 / (1.0 + np.square(2.0 * np.maximum(away - inner * spread, 0.0) / fit.blur_width))
     both = np.concatenate([order[:0:-1], order])
     places = fit.center + np.concatenate([-away[:0:-1], away])
-    halo = HALO_SCALE * 2.0 * max(half_width, 0.5)
+    halo = HALO_SCALE * max(fit.rough_width, 1.0)
     return Ripples(places, spread * np.cosh(beyond)[both], halo, np.append(heights[both], HALO_HEIGHT))

@@ -15,7 +15,7 @@ from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, at_ph
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.measure.spectrum.trace import Trace
 from autofocus.measure.spectrum.verdict import find_trace
-from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle, half_maximum_width
+from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
@@ -66,7 +66,7 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, places)
     if found is not None and found.fit.radius > 0.0 and abs(found.fit.center) > 0.5 * found.fit.radius:
         # What was followed is one rim of a doughnut: measure about its middle.
-        trace = _moved(trace, found.fit.center, half_maximum_width(found.fit)[0])
+        trace = _moved(trace, found.fit.center, found.fit.rough_width)
         reach = max(reach, int(4.0 * trace.width_px))
         rest = tuple(place - found.fit.center for place in found.fit.places)
         found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, rest)
@@ -107,9 +107,7 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
         if found is None:
             return None
         again, unsure = found
-        before, width_px = width_px, half_maximum_width(again)[0]
-        if not np.isfinite(width_px):
-            return None
+        before, width_px = width_px, again.rough_width
         known = fit is not None and again.model.kind == fit.model.kind
         doubt = replace(doubt, missed_px=unsure.missed_px) if known else unsure
         settled = fit is not None and abs(np.log(width_px / before)) < SETTLED

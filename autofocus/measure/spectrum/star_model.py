@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -55,7 +56,7 @@ class Ripples:
         return np.append(shape.ripple_areas(self.spreads), shape.moffat_area(self.halo_width, HALO_WING))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class StarModel:
     """Which star, how many neighbours, and the ripples on top if any.
 
@@ -67,22 +68,22 @@ class StarModel:
     neighbours: int = 0
     ripples: Ripples | None = None
 
-    @property
+    @cached_property
     def heights(self) -> slice:
         """Where the star's heights stand among the parameters."""
         return slice(2, 2 + HEIGHTS[self.kind] + (self.ripples.count if self.ripples else 0))
 
-    @property
+    @cached_property
     def linear(self) -> int:
         """How many parameters enter linearly."""
         return int(self.heights.stop) + self.neighbours
 
-    @property
+    @cached_property
     def places(self) -> int:
         """Where the neighbours' places begin."""
         return self.linear + SHAPES[self.kind]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many parameters there are."""
         return self.places + self.neighbours

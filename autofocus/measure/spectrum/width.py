@@ -59,7 +59,7 @@ def fit_profile(
     Returns
     -------
     ProfileFit and Doubt or None
-        None with fewer than 8 samples.
+        None with fewer than 8 samples, or without a peak.
     """
     if samples.value.size < 8:
         return None
@@ -69,8 +69,9 @@ def fit_profile(
         best = fit_model(simple, like.parameters[like.model.linear :], samples, noise, like.light_of(samples))
     else:
         best, doubt = _simplest(samples, noise, width_px, neighbours)
-    width = half_maximum_width(best)[0]
-    best = with_ripples(best, samples, noise, 0.5 * (width if np.isfinite(width) else width_px))
+    if not best.parameters[2] > 0:
+        return None
+    best = with_ripples(best, samples, noise)
     return best, replace(doubt, missed_px=_missed(best, samples, noise) if best.excess > 1.0 else 0.0)
 
 
@@ -80,7 +81,7 @@ def _simplest(
     """The Moffat or the disc, whichever has the greater evidence; and the other as far as it may be true."""
     count = len(neighbours)
     start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
-    moffat = fit_model(StarModel("moffat", count), start, samples, noise)
+    moffat = fit_model(StarModel("moffat", count), start, samples, noise, enough=0.1)
     light = moffat.light_of(samples)
     discs = [fit_model(StarModel("disc", form.size - 6), form, samples, noise, light) for form in _disc_starts(moffat)]
     if not discs:
@@ -88,8 +89,8 @@ def _simplest(
     disc = max(discs, key=lambda fit: fit.log_evidence)
     ahead = disc.log_evidence - moffat.log_evidence - (0.0 if neighbours else DISC_ODDS)
     best, other = (disc, moffat) if ahead > 0 else (moffat, disc)
-    wider = half_maximum_width(other)[0] / half_maximum_width(best)[0]
     likely = 1.0 / (1.0 + float(np.exp(min(abs(ahead), 50.0))))
+    wider = half_maximum_width(other)[0] / half_maximum_width(best)[0]
     return best, Doubt(likely, wider) if np.isfinite(wider) else Doubt()
 
 
@@ -124,7 +125,7 @@ def _missed(fit: ProfileFit, samples: Samples, noise: Noise) -> float:
 
 def _disc_starts(found: ProfileFit) -> list[Doubles]:
     """Where to start the fit of a disc: under a flat profile, and over two "stars" that may be the rims of one."""
-    width = half_maximum_width(found)[0]
+    width = found.rough_width
     starts = []
     flat = float(found.parameters[found.model.linear + 2]) < FLAT_WING
     if width > LEAST_DISC_PX and (flat or found.excess > 1.0):
