@@ -28,11 +28,11 @@ def measure_frame(frame: Frame, settings: MeasureSettings) -> Reading:
 
 
 def measure_any(frame: Frame, settings: MeasureSettings) -> Reading:
-    """Measure what the frame shows: a star's spectrum, else an arc, else stars; if none, the spectrum's verdict."""
+    """Measure what the frame shows: a spectrum of a star, else stars, else an arc; if none, the spectrum's verdict."""
     spectrum = measure_spectrum(frame, settings)
     if Flag.NO_TRACE not in spectrum.measurement.flags:
         return spectrum
-    for measure in (measure_lines, measure_stars):
+    for measure in (measure_stars, measure_lines):
         reading = measure(frame, settings)
         if Flag.NO_TRACE not in reading.measurement.flags:
             return reading

@@ -26,7 +26,7 @@ def picture_of(frame: Frame, reading: Reading, settings: MeasureSettings) -> Fra
     measurement, profile = reading.measurement, reading.profile
     half = settings.half_window_px
     window = None
-    if isinstance(half, int) and math.isfinite(measurement.center_px):
+    if measurement.mode == "spectrum" and isinstance(half, int) and math.isfinite(measurement.center_px):
         window = (measurement.center_px - half, measurement.center_px + half)
     return FramePicture(
         name=frame.name,

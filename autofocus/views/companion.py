@@ -19,7 +19,7 @@ from autofocus.companion.watch import Counsel
 from autofocus.model import FocusCurves, Measurement, Metric
 from autofocus.session.state import Point, SessionState
 from autofocus.views import curveplot
-from autofocus.views.lines import frame_line, printable, unreadable_line
+from autofocus.views.lines import frame_line, light_name, printable, unreadable_line
 from autofocus.views.terminal import CTRL_C, NARROW, PLOT_ROWS, curves, value_of
 
 STRIP = 60  # frames in the strip chart
@@ -147,7 +147,7 @@ def strip(series: Sequence[Measurement], metric: Metric, width: int, signs: curv
     """One number by time, the best frame marked, under its title."""
     values = [value_of(one, metric) for one in series[-STRIP:]]
     points = [(float(at), value) for at, value in enumerate(values) if math.isfinite(value)]
-    name, unit = ("FWHM", "px") if metric == "fwhm" else ("NSIG", "ADU/s")
+    name, unit = ("FWHM", "px") if metric == "fwhm" else (light_name(series), "ADU/s")
     if not points:
         return [f"{name}: nothing yet".ljust(width), *[" " * width] * PLOT_ROWS]
     best = (min if metric == "fwhm" else max)(points, key=lambda point: point[1])

@@ -15,13 +15,12 @@ from typing import Any, Literal
 from autofocus.model import BestFocus, CurveFit, FocusCurves, Measurement, Metric
 from autofocus.session.advice import OPTIMUM, shown_error
 from autofocus.session.state import SessionState
-from autofocus.views.lines import printable
+from autofocus.views.lines import light_name, printable
 
 Figure = dict[str, Any]
 Theme = Literal["light", "dark"]
 
 GAP = 0.07  # between the panels, of the height
-TITLES = {"fwhm": "FWHM, px", "nsig": "NSIG, ADU/s"}
 CONFIG: Mapping[str, Any] = {
     "displaylogo": False,
     "responsive": True,
@@ -73,9 +72,10 @@ def focus_figure(measurements: Sequence[Measurement], curves: FocusCurves | None
     """
     known = curves or FocusCurves()
     colours = COLOURS[theme]
+    light = f"{light_name(measurements)}, ADU/s"
     panels = [
-        Panel(TITLES["fwhm"], values(measurements, "fwhm"), colours.fwhm, "y", known.fwhm, "fwhm"),
-        Panel(TITLES["nsig"], values(measurements, "nsig"), colours.nsig, "y2", known.nsig, "nsig"),
+        Panel("FWHM, px", values(measurements, "fwhm"), colours.fwhm, "y", known.fwhm, "fwhm"),
+        Panel(light, values(measurements, "nsig"), colours.nsig, "y2", known.nsig, "nsig"),
     ]
     if known.nsig is None and measurements and all(one.mode == "lines" for one in measurements):
         panels.pop()  # a lamp's light is not measured
@@ -172,7 +172,7 @@ def said_of(index: int, one: Measurement, curves: FocusCurves) -> str:
     if math.isfinite(one.fwhm_px):
         said.append(f"FWHM {one.fwhm_px:.2f} ± {_number(one.fwhm_err_px, 2)} px")
     if math.isfinite(one.nsig):
-        said.append(f"NSIG {one.nsig:.1f} ± {_number(one.nsig_err, 1)} ADU/s")
+        said.append(f"{light_name([one])} {one.nsig:.1f} ± {_number(one.nsig_err, 1)} ADU/s")
     remarks = [one.phase, *(str(flag) for flag in one.flags)]
     said.append(", ".join(remark for remark in remarks if remark != "recorded"))
     why = curves.left_out.get(index, one.why)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from autofocus.model import Axis, Measurement
+from autofocus.model import Measurement
 from autofocus.ports import FramePicture
 from autofocus.views.lines import frame_line
 from autofocus.views.stretch import LONGEST_PX, Stretched, stretch
@@ -21,6 +22,7 @@ WINDOW_COLOUR = (64, 196, 255)
 CAPTION_COLOUR = (230, 230, 230)
 DASH_PX, SPACE_PX = 5, 9  # the trace shows between the dashes that mark it
 TEXT_PX = 15
+RING, LEAST_RING_PX, RING_CORNERS = 2.5, 6.0, 24  # about a star: half-flux radii, at least, and of how many lines
 SMALLEST_PX = 640  # the picture of a small frame is enlarged to about this
 
 Line = Sequence[tuple[float, float]]
@@ -47,21 +49,29 @@ def draw(stretched: Stretched, picture: FramePicture, measurement: Measurement) 
     shown = grey.convert("RGB")
     pen = ImageDraw.Draw(shown)
     scale = times / stretched.side
-    for edge in window_edges(picture, measurement.dispersion_axis):
+    for edge in window_edges(picture, measurement):
         pen.line([_on_picture(point, scale) for point in edge], fill=WINDOW_COLOUR)
     for start, end in dashes([_on_picture(point, scale) for point in picture.trace_px]):
         pen.line([start, end], fill=TRACE_COLOUR)
     return shown
 
 
-def window_edges(picture: FramePicture, axis: Axis) -> tuple[Line, ...]:
-    """Both edges of the extraction window, points (x, y) in frame pixels, parallel to the trace."""
+def window_edges(picture: FramePicture, measurement: Measurement) -> tuple[Line, ...]:
+    """Both edges of the extraction window, points (x, y) in frame pixels, parallel to the trace; rings about stars."""
+    if measurement.stars:
+        return tuple(_ring(star.x, star.y, max(RING * star.hfr_px, LEAST_RING_PX)) for star in measurement.stars)
+    axis = measurement.dispersion_axis
     if picture.window_px is None or not picture.trace_px:
         return ()
     half = (picture.window_px[1] - picture.window_px[0]) / 2.0
     if axis == "x":
         return tuple([(x, y + off) for x, y in picture.trace_px] for off in (-half, half))
     return tuple([(x + off, y) for x, y in picture.trace_px] for off in (-half, half))
+
+
+def _ring(x: float, y: float, radius: float) -> Line:
+    turns = [2.0 * math.pi * part / RING_CORNERS for part in range(RING_CORNERS + 1)]
+    return [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
 
 
 def dashes(line: Line) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:

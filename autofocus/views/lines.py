@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from autofocus.model import CurveFit, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM, diagnosis, disagreement
@@ -22,9 +23,17 @@ def _escaped(letter: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def light_name(measurements: Iterable[Measurement]) -> str:
+    """What the light of these frames is called: NSIG behind a slit, else the stars' flux."""
+    return "flux" if any(one.mode == "stars" for one in measurements) else "NSIG"
+
+
 def frame_line(measurement: Measurement) -> str:
-    """The line of one frame in CONTRACT's form, further facts after `` | ``."""
-    facts = [f"FWHM = {_width(measurement)}", f"NSIG = {_number(measurement.nsig)}"]
+    """The line of one frame in CONTRACT's form, further facts after `` | ``; of stars the half-flux radius too."""
+    facts = [f"FWHM = {_width(measurement)}", f"{light_name([measurement])} = {_number(measurement.nsig)}"]
+    if measurement.stars:
+        count = len(measurement.stars)
+        facts += [f"HFR {measurement.hfr_px:.2f}px", f"{count} star{'' if count == 1 else 's'}"]
     if measurement.position is not None:
         facts.append(f"position {measurement.position:g}")
     if math.isfinite(measurement.snr):

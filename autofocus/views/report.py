@@ -131,7 +131,9 @@ def _strips(account: Account) -> str:
         packed = None if levels is None else strip_png(strip, levels)
         image = "" if packed is None else f'<img alt="" src="{data_uri(packed)}">'
         rows.append(reporttables.frame_row(account, strip, image, pictures=levels is not None))
-    return reporttables.frames_table(rows, pictures=levels is not None) if rows else ""
+    if not rows:
+        return ""
+    return reporttables.frames_table(rows, account.measurements, pictures=levels is not None)
 
 
 def _whole_picture(account: Account) -> str:
@@ -143,7 +145,8 @@ def _whole_picture(account: Account) -> str:
         return ""
     said = "Dashed: the trace as it was found; lines: the window over which NSIG is summed."
     if account.measurements[account.best].mode != "spectrum":
-        said = "The whole frame, in the stretch of the page."
+        rings = " Rings: the stars that counted." if account.measurements[account.best].stars else ""
+        said = f"The whole frame, in the stretch of the page.{rings}"
     return f'<img class="whole" alt="" src="{data_uri(packed)}"><p class="dim">{said}</p>'
 
 

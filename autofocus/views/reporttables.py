@@ -15,7 +15,7 @@ from autofocus.model import Measurement
 from autofocus.session.advice import OPTIMUM, shown_error
 from autofocus.views.account import Account
 from autofocus.views.decision import Choice, choices, plate_scale
-from autofocus.views.lines import printable
+from autofocus.views.lines import light_name, printable
 from autofocus.views.strips import PROFILE_HEIGHT, PROFILE_WIDTH, Strip, profile_points
 
 DASH = "–"
@@ -80,7 +80,8 @@ def decision_table(account: Account) -> str:
     best = account.curves.best
     rows = [_choice_row(one, "" if best is None else best.objective) for one in choices(account.curves, scale)]
     said = "".join(f"<li>{escaped(loss)}</li>" for loss in account.curves.losses)
-    heads = ("<", "position", "FWHM px", "arcsec", "NSIG ADU/s", "of the light", "wider by")
+    light = f"{light_name(account.measurements)} ADU/s"
+    heads = ("<", "position", "FWHM px", "arcsec", light, "of the light", "wider by")
     return (table(heads, rows) if rows else "") + (f"<ul>{said}</ul>" if said else "")
 
 
@@ -98,11 +99,13 @@ def _choice_row(one: Choice, objective: str) -> str:
     return row(cells, "best" if one.name == "chosen" else "")
 
 
-def frames_table(rows: Sequence[str], *, pictures: bool) -> str:
+def frames_table(rows: Sequence[str], measurements: Sequence[Measurement], *, pictures: bool) -> str:
     """All frames, stacked by position."""
-    told = "All strips share one stretch: their brightness may be compared. The dispersion runs from left to right."
-    seen = ("<trace", "<profile and fit") if pictures else ()
-    heads = ("position", "n", "FWHM px", "NSIG", "SNR", *seen, "<")
+    light = light_name(measurements)
+    told = "All strips share one stretch: their brightness may be compared. "
+    told += "The dispersion runs from left to right." if light == "NSIG" else "They lie about the brightest star."
+    seen = ("<trace" if light == "NSIG" else "<star", "<profile and fit") if pictures else ()
+    heads = ("position", "n", "FWHM px", light, "SNR", *seen, "<")
     return table(heads, rows) + (f'<p class="dim">{told}</p>' if pictures else "")
 
 

@@ -17,7 +17,7 @@ from autofocus.ports import Clock, FrameStore
 from autofocus.session.events import Event, SampleMeasured
 from autofocus.session.state import PHASES, Point, SessionState, apply
 from autofocus.views import curveplot
-from autofocus.views.lines import printable
+from autofocus.views.lines import light_name, printable
 from autofocus.views.termstrip import STRIP_ROWS, terminal_strip
 
 CTRL_C = "\x03"  # a Windows console hands it on as a key
@@ -148,7 +148,7 @@ def curves(state: SessionState, width: int, signs: curveplot.Signs, *, side_by_s
 def curve(state: SessionState, metric: Metric, fit: CurveFit | None, width: int, signs: curveplot.Signs) -> Text:
     """One curve under its title, with its range at the edges."""
     points = [(one.position, value_of(one, metric)) for one in state.measurements if one.position is not None]
-    title = "FWHM, px" if metric == "fwhm" else "NSIG, ADU/s"
+    title = "FWHM, px" if metric == "fwhm" else f"{light_name(state.measurements)}, ADU/s"
     if fit is not None:
         title += f": best at {fit.position:.0f} ± {number(fit.uncertainty, 1)}"
     best = None if state.curves is None or state.curves.best is None else state.curves.best.position
@@ -174,7 +174,7 @@ def value_of(measurement: Measurement, metric: Metric) -> float:
 def points_table(state: SessionState, rows: int) -> Table:
     """The last points, the best one marked by a sign and by weight, never by colour alone."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("", "n", "position", "FWHM px", "NSIG", "SNR"):
+    for heading in ("", "n", "position", "FWHM px", light_name(state.measurements), "SNR"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, overflow="ellipsis")
     best = state.best_point

@@ -23,7 +23,7 @@ from autofocus.session.records import best_object
 from autofocus.session.state import PHASES, Point, SessionState, apply
 from autofocus.views.figures import session_figure
 from autofocus.views.framepicture import window_edges
-from autofocus.views.lines import frame_line, printable
+from autofocus.views.lines import frame_line, light_name, printable
 
 WARNINGS_SHOWN = 4
 WAITING = SessionState(doing="Ready. Choose what best focus means, then start.", phase="ready")
@@ -116,6 +116,7 @@ class Board:
             "start_position": state.start_position,
             "moving": state.moving,
             **_numbers(last),
+            "light": light_name([] if last is None else [last]),
             "seconds_left": state.seconds_left,
             "exposing_left_s": _left(state),
             "elapsed_s": state.elapsed_s,
@@ -213,7 +214,7 @@ def picture_object(picture: FramePicture, point: Point) -> Object:
         "width": wide,
         "height": high,
         "trace": on_picture(picture.trace_px),
-        "window": [on_picture(edge) for edge in window_edges(picture, one.dispersion_axis)],
+        "window": [on_picture(edge) for edge in window_edges(picture, one)],
     }
 
 

@@ -39,6 +39,7 @@ export function showState(told) {
   put("fwhm", number(told.fwhm_px, 2));
   put("fwhm-unit", told.fwhm_arcsec === null ? "px" : `px (${told.fwhm_arcsec.toFixed(2)}″)`);
   put("nsig", brightness(told.nsig));
+  put("light", `${told.light}, ADU/s`);
   put("phase", told.phase || "–");
   put("message", told.message === told.doing ? "" : told.message);
   put("who", [told.session, told.focuser, told.camera].filter(Boolean).join(" · "));
@@ -67,7 +68,7 @@ function facts(told) {
     said.push(`${told.ended ? "best" : "best so far"} ${told.best.position.toFixed(0)} ± ${told.best.uncertainty === null ? "?" : told.best.uncertainty.toFixed(1)} (${told.objective})`);
   }
   if (told.fwhm_err_px !== null) said.push(`FWHM ± ${told.fwhm_err_px.toFixed(2)} px`);
-  if (told.nsig_err !== null) said.push(`NSIG ± ${told.nsig_err.toFixed(1)} ADU/s`);
+  if (told.nsig_err !== null) said.push(`${told.light} ± ${told.nsig_err.toFixed(1)} ADU/s`);
   if (told.snr !== null) said.push(`SNR ${told.snr.toFixed(0)}`);
   return said;
 }
