@@ -43,8 +43,8 @@ def column_median(values: Doubles, chosen: Mask) -> Doubles:
 
 
 def median(values: Doubles) -> float:
-    """Median of a few values (the upper of two in the middle), ten times faster than numpy's."""
-    return float(np.sort(values)[values.size // 2])
+    """Median of a few values (the upper of two in the middle), ten times faster than numpy's; 0 of none."""
+    return float(np.sort(values)[values.size // 2]) if values.size else 0.0
 
 
 def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: float, inner_px: float) -> tuple[int, int]:

@@ -155,3 +155,13 @@ def test_nothing_is_said_to_be_nothing(raw):
 )
 def test_no_pixels_raise(raw):
     measure_spectrum(Frame(raw=raw), DEFAULT)
+
+
+def test_a_frame_without_rows_beside_the_trace_is_measured():
+    """A narrow subframe about a defocused star: no row of the strip is free of light."""
+    rows = np.arange(40)[:, None]
+    light = 100 + 400 * np.exp(-4 * np.log(2) * ((rows - 20) / 12) ** 2) * np.ones((1, 300))
+    raw = np.random.default_rng(1).poisson(light).astype(np.uint16)
+    measured = measure_spectrum(Frame(raw=raw, exposure_s=10.0, gain_e_per_adu=1.0), MeasureSettings()).measurement
+    assert 11.0 < measured.fwhm_px < 15.0
+    assert Flag.TRUNCATED_WINDOW in measured.flags
