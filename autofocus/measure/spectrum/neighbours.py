@@ -27,8 +27,10 @@ def places_beside(trace: Trace, others: Sequence[Trace], x: float, reach: float)
     return tuple(offset for offset in offsets if abs(offset) <= reach)
 
 
-def unexplained(samples: Samples, fit: ProfileFit, noise: Noise) -> tuple[float | None, Mask]:
-    """What the fit leaves beside the star: the place of another one if any, and the bad rows."""
+def unexplained(
+    samples: Samples, fit: ProfileFit, noise: Noise, faintest: float = FAINTEST
+) -> tuple[float | None, Mask]:
+    """What the fit leaves beside the star: the place of another, ``faintest`` of its peak or more, and the bad rows."""
     expected = fit.value_of(samples)
     left = samples.value - expected
     error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0))
@@ -36,13 +38,15 @@ def unexplained(samples: Samples, fit: ProfileFit, noise: Noise) -> tuple[float 
         return None, np.zeros(left.size, dtype=bool)
     inside = fit.radius + 1.5 * fit.blur_width
     bad = bad_rows(left / error) & (np.abs(samples.distance - fit.center) > inside)
-    place = unexplained_star(samples.distance[~bad], left[~bad], error[~bad], fit)
+    place = unexplained_star(samples.distance[~bad], left[~bad], error[~bad], fit, faintest)
     if place is not None and fit.radius > 0.0 and abs(place - fit.center) < inside:
         place = None  # what a disc leaves within itself is its own
     return place, bad
 
 
-def unexplained_star(distance: Doubles, left: Doubles, error: Doubles, fit: ProfileFit) -> float | None:
+def unexplained_star(
+    distance: Doubles, left: Doubles, error: Doubles, fit: ProfileFit, faintest: float
+) -> float | None:
     """Place of the strongest star-like peak in what is ``left``, px from the trace; None where it is noise.
 
     The residuals are averaged over a star's width and compared with their surroundings (a running median over six
@@ -66,7 +70,7 @@ def unexplained_star(distance: Doubles, left: Doubles, error: Doubles, fit: Prof
     height[(np.abs(grid - fit.center) < 1.5 * width) | (high - low < 2)] = 0.0
     best = int(np.argmax(height / noise))
     peak = float(fit.star(np.array([fit.center]))[0])
-    if height[best] > max(STAR_SIGMAS * float(noise[best]), FAINTEST * peak):
+    if height[best] > max(STAR_SIGMAS * float(noise[best]), faintest * peak):
         return float(grid[best])
     return None
 

@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 REJECT_SIGMAS = 6.0
 GROW_SIGMAS = 3.0
 SHAPE_TOLERANCE = 0.2
+MOST_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,15 +160,21 @@ def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doub
     if not known.all():
         residual[~known] = 0.0
     quantum = _quantum(strip.values)
+    bad = ~known
     noise = _noise(residual, expected, known, outer, taken, quantum)
-    rejected = known & _impossible(residual, expected, noise)
-    bad = rejected | ~known
+    for _ in range(MOST_LOOKS):
+        # A ray widens the noise of its row, and hides a lesser one there until it is gone.
+        rejected = known & _impossible(residual, expected, noise)
+        again = rejected | ~known
+        if np.array_equal(again, bad):
+            break
+        bad = again
+        noise = _noise(residual, expected, ~bad, outer, taken, quantum)
     cleaned = strip.values
     if bad.any():
-        noise = _noise(residual, expected, ~bad, outer, taken, quantum)
         cleaned = np.where(bad, expected + level + (0.0 if rest is None else rest), strip.values)
         cleaned[~usable] = np.nan
-    return CleanStrip(strip, cleaned, cleaned.mean(axis=1), level, flux, rejected, noise)
+    return CleanStrip(strip, cleaned, cleaned.mean(axis=1), level, flux, bad & known, noise)
 
 
 def _impossible(residual: Doubles, expected: Doubles, noise: Noise) -> Mask:

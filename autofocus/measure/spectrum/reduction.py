@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from autofocus.measure.reading import Reading, SpatialProfile
 from autofocus.measure.spectrum.background import straight_span
-from autofocus.measure.spectrum.model_fit import ProfileFit
-from autofocus.measure.spectrum.neighbours import places_beside, unexplained
+from autofocus.measure.spectrum.model_fit import ProfileFit, with_ripples
+from autofocus.measure.spectrum.neighbours import FAINTEST, places_beside, unexplained
 from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, at_phases, average, clean, cut_strip
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.measure.spectrum.trace import Trace
 from autofocus.measure.spectrum.verdict import find_trace
-from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle
+from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle, missed_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
@@ -26,6 +26,7 @@ SETTLED = 0.2
 SAMPLES_PER_WIDTH = 15
 WIDTH_WITHOUT_PHASE = 8.0
 BLENDED_FRACTION = 0.02
+BRIGHT = 0.2
 
 
 def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
@@ -137,15 +138,20 @@ def _fit_cleaned(
     neighbours: tuple[float, ...],
     like: ProfileFit | None,
 ) -> tuple[ProfileFit, Doubt] | None:
-    """Fit, and fit again for every star and bad row that the fit before has left."""
+    """Fit, and fit again for every star and bad row that the fit before has left; then with ripples on top."""
     samples = _samples(cleaned, span, width_px)
     found = fit_profile(samples, cleaned.noise, width_px, neighbours, like)
     for _ in range(MOST_UNKNOWN):
         if found is None:
             return None
-        place, bad = unexplained(samples, found[0], cleaned.noise)
+        fit, doubt = found
+        rich = with_ripples(fit, samples, cleaned.noise)
+        # Ripples could take a bright star for their own; without them a star's wings could be taken for a faint one.
+        place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
+        if place is None and rich is not fit:
+            place, bad = unexplained(samples, rich, cleaned.noise)
         if place is None and not bad.any():
-            break
+            return rich, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise))
         samples = samples.only(~bad)
         neighbours = neighbours if place is None else (*neighbours, place)
         found = fit_profile(samples, cleaned.noise, width_px, neighbours)

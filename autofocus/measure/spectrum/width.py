@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.model_fit import ProfileFit, fit_model, with_ripples
+from autofocus.measure.spectrum.model_fit import ProfileFit, fit_model
 from autofocus.measure.spectrum.profile import Noise, Samples
 from autofocus.measure.spectrum.star_model import StarModel
 
@@ -41,7 +41,7 @@ def fit_profile(
     neighbours: tuple[float, ...] = (),
     like: ProfileFit | None = None,
 ) -> tuple[ProfileFit, Doubt] | None:
-    """Fit a Moffat; a disc where the profile is flat or hollow; and ripples on top where more than noise is left.
+    """Fit a Moffat; a disc where the profile is flat or hollow.
 
     Parameters
     ----------
@@ -71,8 +71,7 @@ def fit_profile(
         best, doubt = _simplest(samples, noise, width_px, neighbours)
     if not best.parameters[2] > 0:
         return None
-    best = with_ripples(best, samples, noise)
-    return best, replace(doubt, missed_px=_missed(best, samples, noise) if best.excess > 1.0 else 0.0)
+    return best, doubt
 
 
 def _simplest(
@@ -102,13 +101,13 @@ def believed_width(fit: ProfileFit, doubt: Doubt) -> tuple[float, float]:
     return width * mean, float(np.sqrt((error * mean) ** 2 + apart + doubt.missed_px**2))
 
 
-def _missed(fit: ProfileFit, samples: Samples, noise: Noise) -> float:
+def missed_width(fit: ProfileFit, samples: Samples, noise: Noise) -> float:
     """How far the half-maximum width of the samples themselves is from the model's, px; 0 where noise may be why.
 
     What the model leaves near each edge, less half of what it leaves near its rim, moves that edge by its ratio to the
     slope there. A width read so has the sampling of the model, which straight lines between samples have not.
     """
-    found = half_maximum(fit)
+    found = half_maximum(fit) if fit.excess > 1.0 else None
     if found is None:
         return 0.0
     expected = fit.value_of(samples)
