@@ -17,6 +17,7 @@ from autofocus.curve.throughput import throughput, throughput_starts
 
 # A model may say that no light at all passes the slit; what is measured is never compared with exactly 0.
 DARKEST = 1e-9
+FARTHEST = 8.0  # standard deviations of the prior: beyond, a search only loses its way
 SEPARATE_MISFIT = (0.006, 0.03)
 OPTICAL_MISFIT = (0.003, 0.004)
 
@@ -55,7 +56,7 @@ OPTICAL = (
     (-0.7, 0.9),
     (-0.7, 0.7),
     (0.69, 0.15),
-    (0.0, 0.6),
+    (0.0, 0.8),
     (0.3, 0.15),
 )
 
@@ -63,6 +64,10 @@ OPTICAL = (
 def _prior(*tables: tuple[tuple[float, float], ...]) -> tuple[Array, Array]:
     both = np.array([row for table in tables for row in table])
     return both[:, 0], both[:, 1]
+
+
+def _held(theta: Array, mean: Array, sd: Array) -> Array:
+    return np.clip(theta, mean - FARTHEST * sd, mean + FARTHEST * sd)
 
 
 def _width_of(series: Series) -> tuple[Array, Array]:
@@ -91,6 +96,7 @@ def separate(*, skew: bool | None, offset: bool | None) -> Candidate:
 
     def curves(theta: Array, x: Array, seeing: Array | float, jitter: Array | float) -> Array:
         both = np.ones((theta.shape[0], x.size, 2))
+        theta = _held(theta, mean, sd)
         if width_size:
             both[..., WIDTH] = width_curve(theta[:, :width_size], x, seeing)
         if light_size:
@@ -112,7 +118,7 @@ def together(*, obstructed: bool) -> Candidate:
     mean, sd = _prior(OPTICAL[: 9 + obstructed])
 
     def curves(theta: Array, x: Array, seeing: Array | float, jitter: Array | float) -> Array:
-        return np.maximum(np.stack(optical(theta, x, seeing, jitter), axis=-1), DARKEST)
+        return np.maximum(np.stack(optical(_held(theta, mean, sd), x, seeing, jitter), axis=-1), DARKEST)
 
     def starts(series: Series) -> Array:
         return optical_starts(*_width_of(series), *_light_of(series), obstructed=obstructed)

@@ -57,7 +57,8 @@ class Ensemble:
             ]
         )
         middle = float(self.weights @ places)
-        return middle, float(np.sqrt(self.weights @ (inner + (places - middle) ** 2)))
+        error = float(np.sqrt(self.weights @ (inner + (places - middle) ** 2)))
+        return middle, error if error > 0.0 else REACH  # a flat curve that nothing moves knows no place
 
     def spread(self) -> Array:
         """Standard deviation (nodes, 2) of the mean curves."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autofocus.curve.candidates import candidates
+from autofocus.curve.candidates import Candidate, candidates
+from autofocus.curve.cautions import cautions
+from autofocus.curve.drift import find_drift
 from autofocus.curve.ensemble import Ensemble, gather
 from autofocus.curve.field import levelled
 from autofocus.curve.hyperbola import Array
@@ -79,14 +82,17 @@ def fit_focus(
     decision, warnings = decide_by(objective, measurements, series, modelled, science_exposure_s, min_nsig_fraction)
     curves = {metric: _curve(fitted, metric, channel) for metric, channel in CHANNELS if modelled[channel]}
     best = _best(fitted, decision)
-    return FocusCurves(
+    warnings += cautions(measurements, series, ensemble, best, EACH_SIDE)
+    found = FocusCurves(
         fwhm=curves.get("fwhm"),
         nsig=curves.get("nsig"),
         best=best,
         left_out=fitted.left_out,
         losses=_losses(fitted, decision, curves, best) if all(modelled) else (),
-        warnings=(*warnings, *_cautions(measurements, fitted, best)),
+        warnings=warnings,
     )
+    drift = find_drift(measurements, found)
+    return found if drift is None else replace(found, warnings=(*warnings, *drift.warnings(best.uncertainty)))
 
 
 def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
@@ -101,11 +107,12 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
     starts: dict[str, Array] = {}
     while True:
         models = candidates(series, LEAST_PLACES)
-        solutions = [solve(model, series, starts.get(model.name)) for model in models]
+        solutions = _solved(models, series, starts)
+        if not solutions:
+            return FocusCurves(left_out=left_out, warnings=("no curve could be fitted to such numbers",))
         starts = {one.candidate.name: one.theta for one in solutions}
         if series.has[:, LIGHT].any() and max(one.scatter[1] for one in solutions) >= SUSPECT_TRANSPARENCY:
-            solutions += [solve(model, series, transparency=CLOUDED_TRANSPARENCY) for model in models]
-            solutions = _distinct(solutions)
+            solutions = _distinct(solutions + _solved(models, series, {}, transparency=CLOUDED_TRANSPARENCY))
         best = min(solutions, key=lambda one: one.aicc)
         outlier = worst_outlier(best) if allowed else None
         if outlier is None:
@@ -116,6 +123,21 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
             return Fitted(series, gather(solutions), left_out)
         left_out[int(series.index[row])] = reason
         series, allowed = remaining, allowed - 1
+
+
+def _solved(
+    models: Sequence[Candidate], series: Series, starts: dict[str, Array], transparency: float | None = None
+) -> list[Solution]:
+    """The fits of the models, without any that numbers out of all reason made singular."""
+    solutions = []
+    for model in models:
+        try:
+            one = solve(model, series, starts.get(model.name), transparency=transparency)
+        except np.linalg.LinAlgError:
+            continue
+        if math.isfinite(one.aicc) and np.all(np.isfinite(one.covariance)) and np.all(np.isfinite(one.theta)):
+            solutions.append(one)
+    return solutions
 
 
 def _distinct(solutions: Sequence[Solution]) -> list[Solution]:
@@ -251,17 +273,3 @@ def _losses(fitted: Fitted, decision: Decision, curves: dict[Metric, CurveFit], 
         for name, there in at.items()
     }
     return describe_losses(decision, places, values)
-
-
-def _cautions(measurements: Sequence[Measurement], fitted: Fitted, best: BestFocus) -> tuple[str, ...]:
-    cautions = []
-    lit = [index for index in fitted.series.index if measurements[index].mode == "spectrum"]
-    unsettled = sum(1 for index in lit if not np.isnan(measurements[index].nsig))
-    unsettled -= int(fitted.series.has[:, LIGHT].sum())
-    if unsettled > 0:
-        cautions.append(
-            f"{unsettled} frame(s) give their width alone: guiding, clouds or the window spoiled their signal"
-        )
-    if not best.bracketed:
-        cautions.append(f"fewer than {EACH_SIDE} positions lie beyond the best focus on one side: not bracketed")
-    return tuple(cautions)

@@ -98,13 +98,13 @@ def _photons(
         return None
     variances, gains, exposures = [], [], []
     frames = [measurements[index] for index in series.index]
-    times = [frame.exposure_s for frame in frames if frame.exposure_s]
+    times = [frame.exposure_s for frame in frames if frame.exposure_s and 0.0 < frame.exposure_s < math.inf]
     if not times:
         return None
     science = science_exposure_s or float(np.median(times))
     for frame in frames:
         gain, noise = frame.gain_e_per_adu, frame.background_noise_adu
-        if frame.exposure_s and gain and gain > 0 and math.isfinite(noise):
+        if frame.exposure_s in times and gain and 0.0 < gain < math.inf and math.isfinite(noise):
             total = (noise * gain) ** 2
             level = frame.background_adu * gain
             sky = min(total, level) if math.isfinite(level) and level > 0 else total

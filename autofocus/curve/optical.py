@@ -17,6 +17,7 @@ All lengths are scaled widths (see `autofocus.curve.series`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.special import erf
@@ -91,7 +92,7 @@ def _highest(density: Array, half_length: Array, scale: Array, extent: Array) ->
     samples = 0.5 * np.einsum("bps,bpts->bpt", density, erf(beside + at) + erf(beside - at))
     top = np.clip(np.argmax(samples, axis=-1), 1, TOPS.size - 2)[..., None]
     before, here, after = (np.take_along_axis(samples, top + step, axis=-1)[..., 0] for step in (-1, 0, 1))
-    bend = np.maximum(2.0 * here - before - after, 1e-12 * here)
+    bend = np.maximum(2.0 * here - before - after, 1e-12 * np.abs(here) + 1e-300)
     return np.asarray(
         here + np.where(top[..., 0] > 1, (after - before) ** 2 / (8.0 * bend), np.maximum(before - here, 0.0))
     )
@@ -173,18 +174,11 @@ def optical_starts(x: Array, width: Array, light_x: Array, light: Array, *, obst
     for center, floor, slope in hyperbola_starts(x, width)[::2]:
         sigma = np.exp(floor) / (2.0 * HALF_WIDTH_OF_SIGMA)
         for light_center in light_centers(light_x, light):
-            for ratio in (0.6, 1.2, 2.5):
+            for ratio, off in product((0.6, 1.2, 2.5), (0.1, 0.7, 1.5)):
                 half = ratio * sigma
-                peak = float(passed(np.array(sigma), 0.0, half))
-                row = [
-                    center,
-                    np.log(0.9 * sigma),
-                    slope - np.log(1.8),
-                    light_center,
-                    np.log(top / peak),
-                    np.log(half),
-                    -0.7,
-                    LN_WINGS,
-                ]
-                rows += [[*row, off, 0.3] if obstructed else [*row, off] for off in (0.1, 0.7)]
+                brightest = max(sigma, off * half)  # beside the slit, some defocus brings light in
+                peak = float(passed(np.array(brightest), off * half, half))
+                shape = [center, np.log(0.9 * sigma), slope - np.log(1.8), light_center]
+                row = [*shape, np.log(top / peak), np.log(half), -0.7, LN_WINGS, off]
+                rows.append([*row, 0.3] if obstructed else row)
     return np.array(rows)

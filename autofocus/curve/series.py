@@ -18,6 +18,9 @@ WIDTH, LIGHT = 0, 1
 LIGHT_SPOILED = frozenset({Flag.GUIDING_UNSETTLED, Flag.GUIDING_LOST, Flag.CLOUDED})
 LEAST_WINDOW_FRACTION = 0.2
 LOGARITHMIC = 0.15
+FARTHEST = 1e9  # steps, px and ADU/s: no instrument gives more
+SMALLEST = 1e-6
+LARGEST_ERROR = 100.0  # relative: as good as no number
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +94,11 @@ def sort_out(measurements: Sequence[Measurement]) -> tuple[list[int], dict[int, 
     left_out: dict[int, str] = {}
     for index, one in enumerate(measurements):
         light, _ = light_of(one)
-        if one.position is None or not math.isfinite(one.position):
+        if one.position is None or not abs(one.position) <= FARTHEST:
             left_out[index] = "its position is unknown"
         elif Flag.NO_TRACE in one.flags:
             left_out[index] = f"no trace of a spectrum: {one.verdict}" if one.verdict else "no trace of a spectrum"
-        elif not (one.fwhm_px > 0 or light > 0):
+        elif not (SMALLEST < one.fwhm_px < FARTHEST or SMALLEST < light < FARTHEST):
             left_out[index] = "neither width nor signal could be measured"
         else:
             usable.append(index)
@@ -106,19 +109,19 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
     """Arrays of the usable measurements, or None where fewer than two positions are left."""
     frames = [measurements[index] for index in usable]
     position = np.array([float(frame.position or 0.0) for frame in frames])
-    if np.unique(position).size < 2:
+    if position.size < 2 or np.ptp(position) < SMALLEST:
         return None
     raw = np.array([[frame.fwhm_px, light_of(frame)[0]] for frame in frames])
     error = np.array([[frame.fwhm_err_px, light_of(frame)[1]] for frame in frames])
-    has = np.isfinite(raw)
-    has[:, WIDTH] &= raw[:, WIDTH] > 0
-    known = tuple(bool(np.any(has[:, c] & (error[:, c] > 0))) for c in (WIDTH, LIGHT))
+    has = np.abs(raw) < FARTHEST  # false for NaN
+    has[:, WIDTH] &= raw[:, WIDTH] > SMALLEST
+    known = tuple(bool(np.any(has[:, c] & (error[:, c] > 0) & np.isfinite(error[:, c]))) for c in (WIDTH, LIGHT))
     error = _fill_errors(raw, error, has)
     unit = (
         float(np.min(raw[has[:, WIDTH], WIDTH])) if has[:, WIDTH].any() else 1.0,
         float(np.max(raw[has[:, LIGHT], LIGHT])) if has[:, LIGHT].any() else 1.0,
     )
-    if unit[LIGHT] <= 0:
+    if unit[LIGHT] <= SMALLEST:
         has[:, LIGHT], unit = False, (unit[WIDTH], 1.0)
     middle = 0.5 * float(position.min() + position.max())
     scale = 0.5 * float(np.ptp(position))
@@ -140,14 +143,16 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
 def _times(frames: Sequence[Measurement]) -> Array:
     """When each frame was taken, seconds; NaN where that is not known of every frame."""
     elapsed = np.array([frame.elapsed_s for frame in frames], dtype=float)
-    return elapsed if np.all(elapsed > 0.0) else np.full(len(frames), np.nan)
+    return elapsed if np.all((elapsed > 0.0) & (elapsed < FARTHEST)) else np.full(len(frames), np.nan)
 
 
 def _fill_errors(raw: Array, error: Array, has: Mask) -> Array:
     """Give a frame that brings no error the median relative error of the others (0 when none brings one)."""
     filled = error.copy()
     for channel in (WIDTH, LIGHT):
-        good = has[:, channel] & (error[:, channel] > 0)
-        typical = np.median(error[good, channel] / np.abs(raw[good, channel])) if good.any() else 0.0
-        filled[~good, channel] = typical * np.abs(raw[~good, channel])
-    return filled
+        value = np.abs(raw[:, channel])
+        own = has[:, channel] & (error[:, channel] > 0) & np.isfinite(error[:, channel])
+        telling = own & (value > SMALLEST)
+        typical = np.median(error[telling, channel] / value[telling]) if telling.any() else 0.0
+        filled[~own, channel] = typical * value[~own]
+    return np.asarray(np.minimum(filled, LARGEST_ERROR * np.abs(raw).max(axis=0, where=has, initial=0.0)))
