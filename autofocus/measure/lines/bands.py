@@ -30,9 +30,9 @@ class Bands:
     """The lit parts of the slit, and the whole spectrum with all of them brought to one.
 
     ``rows`` are the edges of each lit part, first row and the row after the last; ``lean`` the coefficients, the
-    highest first, of how far the lines at a row lie beside where they are at ``middle``, px. ``halves`` (2, length)
-    are the spectra less their continuum of every other part, straightened, so that they share no noise; ``noise``
-    is that of their mean.
+    highest first, of how far the lines lie beside where they are in the brightest part, px, against rows from
+    ``middle``. ``halves`` (2, length) are the spectra less their continuum of every other part, brought to where the
+    brightest has its lines, so that they share no noise; ``noise`` is that of their mean.
     """
 
     axis: Axis

@@ -17,7 +17,7 @@ BRIGHT_SIGMAS = 20.0
 WINDOW_WIDTHS, WINDOW_PX = 1.25, 4.0
 NEIGHBOUR_HEIGHT = 0.05
 WIDER, NARROWER = 1.5, 0.65
-FLATTER = 0.22
+FLATTER = 0.15
 SIGMA_PER_FWHM = 1.0 / 2.354820045
 SURE_SIGMAS = 12.0
 WIDEST_PART = 0.1  # of the spectrum
@@ -38,9 +38,9 @@ class Lines:
 
 
 def autocorrelation_width(first: Doubles, second: Doubles) -> tuple[float, float]:
-    """Width of the lines of a spectrum, px, from the half maximum of its autocorrelation over the root of 2.
+    """Width of a spectrum's lines, px: that of its autocorrelation at half maximum over the root of 2.
 
-    Valdes' specfocus (IRAF) does this with one spectrum; two of the same lines with noise of their own leave no
+    The continuum is to be gone. Valdes' specfocus (IRAF) does this with one spectrum; two of the same lines with noise of their own leave no
     spike of noise at lag 0.
 
     Returns
@@ -49,12 +49,11 @@ def autocorrelation_width(first: Doubles, second: Doubles) -> tuple[float, float
         The width, and the correlation at lag 0 in sigmas of chance; NaN for the width where it never falls to half.
     """
     size = int(2 ** np.ceil(np.log2(2 * first.size)))
-    a, b = first - first.mean(), second - second.mean()
-    product = np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size))
+    product = np.fft.rfft(first, size) * np.conj(np.fft.rfft(second, size))
     both = np.fft.irfft(product, size)
     half_length = int(first.size * WIDEST_PART)
     symmetric = 0.5 * (both[:half_length] + np.concatenate([both[:1], both[: -half_length + 0 : -1]])[:half_length])
-    chance = 1.4826 * _deviation(a) * 1.4826 * _deviation(b) * np.sqrt(first.size)
+    chance = 1.4826 * _deviation(first) * 1.4826 * _deviation(second) * np.sqrt(first.size)
     below = np.flatnonzero(symmetric < 0.5 * symmetric[0])
     if symmetric[0] <= 0 or not below.size:
         return float("nan"), 0.0

@@ -71,7 +71,7 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     pieces = [cut_pieces(frame, bands, lines, part) for part in rows]
     if not any(pieces):
         return _nothing(frame, "the lines are cut off by the edge of the frame")
-    noise = noise_of([piece for part in pieces for piece in part])
+    noise = noise_of(frame, bands, lines)
     full = _saturated(pieces)
     _, length = lengths(frame, bands.axis)
     cells: list[Cell] = []
@@ -126,13 +126,12 @@ def _cell(
     pieces: list[Piece], lines: Lines, noise: Noise, place: tuple[int, int], like: SlitImage | None
 ) -> Cell | None:
     """Fit the lines of one place, and once more without those that are wider than the others: blends."""
-    drift = float(np.mean([piece.drift for piece in pieces]))
     made = [averaged(piece, noise) for piece in pieces]
     profiles = Profiles(
         np.stack([values for values, _ in made]),
         np.stack([rows for _, rows in made]),
         np.array([piece.center for piece in pieces]),
-        float(np.sqrt(1.0 + drift**2)),
+        float(np.mean([piece.box for piece in pieces])),
     )
     fit = fit_shared(profiles, noise, lines.width_px, like)
     for _ in range(2):
@@ -149,7 +148,7 @@ def _cell(
     width, error = fit.width
     if not (np.isfinite(width) and np.isfinite(error) and 0 < error < 0.5 * width):
         return None
-    along = float(np.mean([piece.start + piece.center for piece in pieces]))
+    along = float(np.mean([piece.along for piece in pieces]))
     across = float(np.mean([piece.across for piece in pieces]))
     count = len({piece.line for piece in pieces})
     return Cell(FieldCell(*place, along, across, width, error, count), fit, profiles, tuple(pieces))
@@ -225,7 +224,7 @@ def _drawn(cells: list[Cell]) -> SpatialProfile:
     light, place, level, gradient = cell.fit.own[k]
     offsets = np.arange(cell.profiles.values.shape[1]) - cell.profiles.centers[k]
     fit = light * cell.fit.shape.values(offsets - place, cell.profiles.box) + level + gradient * offsets
-    return SpatialProfile(cell.pieces[k].start, cell.profiles.values[k], fit)
+    return SpatialProfile(round(cell.pieces[k].along - cell.pieces[k].center), cell.profiles.values[k], fit)
 
 
 def _nothing(frame: Frame, reason: str) -> Reading:
