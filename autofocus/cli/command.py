@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -59,8 +60,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return function(*args, **kwargs) or 0
         except BrokenPipeError:
-            # whoever read us has gone; what follows would fail once more when Python flushes stdout at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            fall_silent()
             return 0
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the one place where every fault ends
             return report_fault(error, function.__name__, as_json=bool(kwargs.get("as_json")), verbose=verbose)
@@ -68,6 +68,11 @@ def command(function: Callable[..., int | None]) -> Callable[..., int]:
     signature = inspect.signature(function, eval_str=True)
     guarded.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *_COMMON])  # type: ignore[attr-defined]
     return guarded
+
+
+def fall_silent() -> None:
+    """Whoever read us has gone: what follows would fail once more when Python flushes stdout at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report_fault(error: BaseException, name: str, *, as_json: bool, verbose: bool = False) -> int:
@@ -117,8 +122,9 @@ def run_settings(config: Path | None, overrides: Sequence[str] | None) -> Settin
 
 
 def say(text: str) -> None:
-    """One line for a person, on stderr."""
-    typer.echo(text, err=True)
+    """One line for a person, on stderr; lost where the terminal was closed."""
+    with contextlib.suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def print_line(text: str) -> None:

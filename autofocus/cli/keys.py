@@ -77,7 +77,8 @@ else:
         try:
             yield _from_terminal
         finally:
-            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+            with contextlib.suppress(termios.error):  # the terminal may have been closed
+                termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
     def _from_terminal() -> str | None:
         ready, _, _ = select.select([sys.stdin], [], [], POLL_S)

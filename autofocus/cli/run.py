@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autofocus.cli import lines
-from autofocus.cli.command import AsJson, Config, Sets, print_json, run_settings, say
+from autofocus.cli.command import AsJson, Config, Sets, fall_silent, print_json, run_settings, say
 from autofocus.cli.page import Web, page_beside, tell, tell_event
 from autofocus.cli.stopping import stopping
 from autofocus.views.lines import printable
@@ -56,10 +56,13 @@ def run(
             on_journal=partial(_attach, attachments),
             recover=recover,
         )
-    if as_json:
-        print_json(ending.result)
-    else:
-        typer.echo("\n".join(lines.result_lines(ending.result)))
+    try:
+        if as_json:
+            print_json(ending.result)
+        else:
+            typer.echo("\n".join(lines.result_lines(ending.result)))
+    except OSError:  # the terminal was closed: the session folder holds the result
+        fall_silent()
     return ending.exit_code
 
 

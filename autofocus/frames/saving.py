@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import unicodedata
@@ -34,6 +35,11 @@ def write_frame(frame: Frame, headers: Mapping[str, Any], path: Path) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
+    except OSError as fault:
+        if fault.errno is not None:
+            raise
+        # numpy only says how many pixels were written before the disk, or a quota, was full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from fault
     finally:
         beside.unlink(missing_ok=True)
 

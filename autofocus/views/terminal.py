@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable
@@ -55,7 +56,8 @@ class TerminalView:
         return self
 
     def __exit__(self, *_fault: object) -> None:
-        self._live.stop()
+        with contextlib.suppress(OSError):  # the terminal may have been closed
+            self._live.stop()
 
     def attach(self, store: FrameStore) -> None:
         """Draw the trace of each measured frame from this store."""

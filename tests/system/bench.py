@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 AUTOFOCUS = (sys.executable, "-m", "autofocus")
 RUN_LIMIT_S = 240.0
+SMALL = ("sensor_px=800x300", "cooling_c_per_h=0")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,20 @@ def write_config(folder: Path, address: str, settings: Sequence[str] = ()) -> li
         encoding="utf-8",
     )
     return ["--config", str(path), *(word for setting in settings for word in ("--set", setting))]
+
+
+def start(folder: Path, words: Sequence[str], *command: str, **options: Any) -> subprocess.Popen[str]:
+    """Begin a command in the background."""
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    return subprocess.Popen([*AUTOFOCUS, *command, *words], env=environment(folder), cwd=folder, **{**piped, **options})
+
+
+def wait_for_motion(address: str, start_position: float) -> None:
+    """Wait until the run has moved the focuser."""
+    deadline = time.monotonic() + 60
+    while truth(address)["position"] == start_position:
+        assert time.monotonic() < deadline, "the run never moved the focuser"
+        time.sleep(0.05)
 
 
 def focus(folder: Path, case: Case) -> Outcome:

@@ -8,47 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.system import bench
+from tests.system.bench import SMALL, start, wait_for_motion
 
 pytestmark = pytest.mark.system
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 ROOT = Path(__file__).parent.parent.parent
-SMALL = ("sensor_px=800x300", "cooling_c_per_h=0")
-
-
-@pytest.fixture
-def slow_bench(tmp_path: Path) -> Iterator[str]:
-    """A bench on which a run takes long enough to be disturbed: the last --speed given holds."""
-    with bench.simulate(tmp_path, 1, SMALL, ["--speed", "10"]) as address:
-        yield address
-
-
-def start(tmp_path: Path, words: list[str], *command: str, **options: Any) -> subprocess.Popen[str]:
-    """Begin a command in the background."""
-    return subprocess.Popen(
-        [*bench.AUTOFOCUS, *command, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=bench.environment(tmp_path),
-        cwd=tmp_path,
-        **options,
-    )
-
-
-def wait_for_motion(address: str, start_position: float) -> None:
-    """Wait until the run has moved the focuser."""
-    deadline = time.monotonic() + 60
-    while bench.truth(address)["position"] == start_position:
-        assert time.monotonic() < deadline, "the run never moved the focuser"
-        time.sleep(0.05)
 
 
 @posix
