@@ -54,7 +54,7 @@ def unexplained_star(
     """
     order = np.argsort(distance)
     distance, left, error = distance[order], left[order], error[order]
-    width = max(fit.blur_width, 1.5)
+    width = max(fit.rough_width, 1.5)
     grid = np.arange(distance[0] + width, distance[-1] - width, width / 2)
     if grid.size < 12:
         return None

@@ -19,7 +19,8 @@ RIM_HEIGHT = 0.25
 GRID = 321
 NEAR = 0.15  # of the width: the samples about an edge
 MISSED_SIGMAS = 3.0
-DISC_ODDS = 3.0  # ln: against one flat top, which chance draws; two rims are seldom two stars
+# ln of odds: against one flat top, which chance draws; against each star beside, where both may be rims of one.
+FLAT_ODDS, RIM_ODDS = 3.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,14 @@ def _simplest(
     discs = [fit_model(StarModel("disc", form.size - 6), form, samples, noise, light) for form in _disc_starts(moffat)]
     if not discs:
         return moffat, Doubt()
-    disc = max(discs, key=lambda fit: fit.log_evidence)
-    ahead = disc.log_evidence - moffat.log_evidence - (0.0 if neighbours else DISC_ODDS)
+
+    def standing(fit: ProfileFit) -> float:
+        """The evidence with what is believed beforehand."""
+        odds = -FLAT_ODDS if fit.model.kind == "disc" and not neighbours else 0.0
+        return fit.log_evidence + odds - RIM_ODDS * len(fit.places)
+
+    disc = max(discs, key=standing)
+    ahead = standing(disc) - standing(moffat)
     best, other = (disc, moffat) if ahead > 0 else (moffat, disc)
     likely = 1.0 / (1.0 + float(np.exp(min(abs(ahead), 50.0))))
     wider = half_maximum_width(other)[0] / half_maximum_width(best)[0]
