@@ -40,8 +40,8 @@ class Lines:
 def autocorrelation_width(first: Doubles, second: Doubles) -> tuple[float, float]:
     """Width of a spectrum's lines, px: that of its autocorrelation at half maximum over the root of 2.
 
-    The continuum is to be gone. Valdes' specfocus (IRAF) does this with one spectrum; two of the same lines with noise of their own leave no
-    spike of noise at lag 0.
+    The continuum is to be gone. Valdes' specfocus (IRAF) does this with one spectrum; two of the same lines, each
+    with noise of its own, leave no spike of noise at lag 0.
 
     Returns
     -------
