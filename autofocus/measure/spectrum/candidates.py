@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.ridge import Ridge, Sums, Votes, find_dips, find_ridges, steps_noise, sum_votes
+from autofocus.measure.spectrum.ridge import Ridge, Sums, Votes, find_dips, find_ridges, middle, steps_noise, sum_votes
 from autofocus.measure.spectrum.sampling import Doubles
 from autofocus.measure.spectrum.trace import Trace, survey
 
@@ -73,9 +73,11 @@ class Look:
 def look_along(votes: Votes) -> Look:
     """Find the candidates of one orientation."""
     sums = sum_votes(votes)
-    seen = [(survey(votes, ridge), ridge) for ridge in find_ridges(sums)]
-    running = [(trace, ridge) for trace, ridge in seen if is_continuous(trace)]
-    broken = [(trace, ridge) for trace, ridge in seen if not is_continuous(trace)]
+    running: list[tuple[Trace, Ridge]] = []
+    broken: list[tuple[Trace, Ridge]] = []
+    for ridge in find_ridges(sums):
+        trace = survey(votes, ridge)
+        (running if is_continuous(trace) else broken).append((trace, ridge))
     lamp = most_lamp_light(votes)
     holes = _holes(votes, sums) if _could_be_ripples(running, lamp, float(np.median(votes.noise))) else []
     own = []
@@ -144,7 +146,7 @@ def is_continuous(trace: Trace) -> bool:
     sigmas = trace.flux / trace.flux_err
     ordered = np.sort(sigmas)
     rest = ordered[: -(sigmas.size // 6)]
-    throughout = float(rest.sum()) > SEEN * np.sqrt(rest.size) and float(np.median(sigmas)) > 0.5
+    throughout = float(rest.sum()) > SEEN * np.sqrt(rest.size) and float(ordered[sigmas.size // 2]) > 0.5
     return (throughout or _longest_run(sigmas > SEEN) >= SHORTEST_SPECTRUM) and not _is_image(trace)
 
 
@@ -191,7 +193,7 @@ def unevenness(light: Doubles, error: Doubles) -> float:
 def quantiles(values: NDArray[np.floating[Any]], *fractions: float) -> Doubles:
     """The values below which these fractions lie, by straight lines between the sorted values."""
     ordered = np.sort(values, axis=None)
-    return np.interp([fraction * (ordered.size - 1) for fraction in fractions], np.arange(ordered.size), ordered)
+    return np.asarray(np.interp(np.array(fractions) * (ordered.size - 1), np.arange(ordered.size), ordered))
 
 
 def height(trace: Trace) -> float:
@@ -210,14 +212,20 @@ def most_lamp_light(votes: Votes) -> float:
     every = max(1, votes.across // 256)
     upper = votes.residuals[:, 1::every] + votes.level[:, None]
     lower = votes.residuals[:, :-1:every][:, : upper.shape[1]] + votes.level[:, None]
-    dark, typical = quantiles(upper, 0.02, 0.5)
-    is_dark = upper + lower < 2.0 * typical
+    is_dark = upper + lower < 2.0 * middle(upper.ravel())
     if not 0 < np.count_nonzero(is_dark) < is_dark.size:
         return 0.0
     steps = np.abs(upper - lower)
     least, most = (steps_noise(steps[part]) ** 2 for part in (is_dark, ~is_dark))
     photons = MOST_GAIN * votes.averaged * (max(most - least, 0.0) + VARIANCE_SIGMAS * most / np.sqrt(steps.size / 2))
-    return float(max(min(photons, typical - dark - 2.5 * np.sqrt(most)), 0.0))
+    return float(min(photons, darkest(votes)))
+
+
+def darkest(votes: Votes) -> float:
+    """How far the darkest pixels lie below the middle, more than noise makes, ADU."""
+    every = max(1, votes.across // 96)
+    dark, typical = quantiles(votes.residuals[:, ::every] + votes.level[:, None], 0.02, 0.5)
+    return max(float(typical - dark - 2.5 * middle(votes.noise)), 0.0)
 
 
 def _is_hole(hole: Trace) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autofocus.measure.spectrum.candidates import CONTRAST, EVEN, height, most_lamp_light, unevenness
+from autofocus.measure.spectrum.candidates import CONTRAST, darkest, height
 from autofocus.measure.spectrum.ridge import CLIP, DETECTION, MAX_SLANT, Ridge, Votes, middle, rows_together, stand_out
 from autofocus.measure.spectrum.sampling import BLOCKS, Floats
 from autofocus.measure.spectrum.trace import Trace, follow
@@ -30,7 +30,7 @@ def clear_trace(votes: Votes) -> Trace | None:
     ridge = _brightest_line(votes)
     if ridge is None:
         return None
-    trace = follow(votes, ridge)
+    trace = follow(votes, ridge, straight=1)
     return trace if _is_sound(votes, trace) and _is_alone(votes, trace) else None
 
 
@@ -63,9 +63,9 @@ def _is_sound(votes: Votes, trace: Trace) -> bool:
         return False
     seen = np.count_nonzero(trace.flux > SEEN * trace.flux_err)
     lit = np.count_nonzero(trace.flux > FAINTEST_PART * trace.flux.max())
-    if min(seen, lit) < BLOCKS - MOST_ASTRAY or unevenness(trace.flux, trace.flux_err) < EVEN:
+    if min(seen, lit) < BLOCKS - MOST_ASTRAY:
         return False
-    return height(trace) > FAR_ABOVE * most_lamp_light(votes) * (CONTRAST + trace.width_px / votes.across)
+    return height(trace) > FAR_ABOVE * darkest(votes) * (CONTRAST + trace.width_px / votes.across)
 
 
 def _is_alone(votes: Votes, trace: Trace) -> bool:
@@ -74,7 +74,7 @@ def _is_alone(votes: Votes, trace: Trace) -> bool:
     anchor = float(trace.center((trace.length - 1) / 2))
     shift = np.rint((trace.center(votes.x) - anchor) / size).astype(np.intp)
     votes_cast = votes.binned(size) / (votes.noise / np.float32(np.sqrt(size)))[:, None]
-    clipped = _straightened(np.clip(votes_cast, -CLIP, CLIP), shift) * np.float32(np.sqrt(BLOCKS))
+    clipped = _straightened(np.minimum(np.maximum(votes_cast, -CLIP), CLIP), shift) * np.float32(np.sqrt(BLOCKS))
     light = _straightened(votes.binned(size), shift)
     together = 1
     while together <= 16 and light.shape[1] >= 8 * together:
@@ -95,6 +95,6 @@ def _is_alone(votes: Votes, trace: Trace) -> bool:
 def _straightened(rows: Floats, shift: np.ndarray) -> Floats:
     """Mean over the parts, each shifted, shape (1, rows)."""
     blocks, across = rows.shape
-    places = (np.arange(across) + shift[:, None]).clip(0, across - 1)
+    places = np.minimum(np.maximum(np.arange(across) + shift[:, None], 0), across - 1)
     places += across * np.arange(blocks)[:, None]
     return np.asarray(rows.ravel().take(places).mean(axis=0, keepdims=True))

@@ -10,6 +10,7 @@ and a ridge is what stands above *both* its sides: the edge of a slit or of an a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -266,14 +267,24 @@ def stand_out(stack: Floats) -> Floats:
     np.cumsum(stack, axis=1, out=total[:, 1:])
     center = (total[:, 2:] - total[:, :-2]) * np.float32(0.5)
     higher = np.full((slants, rows - 1), -np.inf, dtype=np.float32)
+    for where, first, last, share in _sides(rows):
+        mean = (total[:, last] - total[:, first]) * share
+        np.maximum(higher[:, where], mean, out=higher[:, where])
+    center -= higher
+    center[:, np.isneginf(higher[0])] = 0.0
+    return center
+
+
+@lru_cache(maxsize=64)
+def _sides(rows: int) -> tuple[tuple[slice, NDArray[np.intp], NDArray[np.intp], Floats], ...]:
+    """The two sides of the pairs of so many rows: which pairs have it, its first row, the row after it, 1 / count."""
     pair = np.arange(rows - 1)
+    sides = []
     for begin, end in ((pair - 5, pair - 1), (pair + 3, pair + 7)):
         first, last = np.clip(begin, 0, rows), np.clip(end, 0, rows)
         there = np.flatnonzero(last - first >= 2)
         if there.size:
-            side = slice(there[0], there[-1] + 1)
-            mean = (total[:, last[side]] - total[:, first[side]]) / (last - first)[side].astype(np.float32)
-            np.maximum(higher[:, side], mean, out=higher[:, side])
-    center -= higher
-    center[:, np.isneginf(higher[0])] = 0.0
-    return center
+            where = slice(int(there[0]), int(there[-1]) + 1)
+            share = (1.0 / (last - first)[where]).astype(np.float32)
+            sides.append((where, first[where], last[where], share))
+    return tuple(sides)

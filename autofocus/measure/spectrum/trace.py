@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,7 +55,8 @@ class Trace:
     @property
     def brightness(self) -> float:
         """Median light of the parts, ADU per column."""
-        return float(np.median(self.flux))
+        ordered = np.sort(self.flux)
+        return 0.5 * float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2])
 
     def inside(self, x: NDArray[np.generic] | float) -> bool:
         """Whether the centre lies on the frame at all ``x``."""
@@ -71,28 +73,32 @@ def survey(votes: Votes, ridge: Ridge, *, hole: bool = False) -> Trace:
     return _as_trace(votes, ridge, line, sigma, _weigh(cut, values - _higher_side(cut, values), sigma))
 
 
-def follow(votes: Votes, ridge: Ridge) -> Trace:
+def follow(votes: Votes, ridge: Ridge, straight: int = 2) -> Trace:
     """Follow a ridge: from a straight line at its rough width down to a curve at its own.
 
     In every turn the shift of each part against the curve so far is the first moment under a Gaussian of the current
     width; a polynomial through the shifts, weighted by how well each is known, moves the curve. Its degree rises only
-    where that is significant.
+    where that is significant, after ``straight`` turns.
     """
     powers = _powers(votes)
     curve: Doubles = np.array([ridge.center_px, 0.5 * ridge.slant_px, 0.0, 0.0])
     sigma = max(ridge.width_px / 2.0, 1.0)
     trust: Doubles = np.ones(BLOCKS)
+    degrees: tuple[int, ...] = (1,)
     for turn in range(TURNS):
         cut = _cut(votes, powers @ curve, sigma)
         seen = _weigh(cut, cut.values - _both_sides(cut), sigma)
         shift, variance = _moments(seen, cut.distance, sigma)
-        known = (seen.light / seen.error).clip(0.0, 50.0)
-        moved, trust = _move(powers, curve, shift, known, 1.5 * sigma, trust, 1 if turn < 2 else HIGHEST_DEGREE)
+        known = np.minimum(np.maximum(seen.light / seen.error, 0.0), 50.0)
+        if turn == straight:
+            degrees = (1, HIGHEST_DEGREE)
+        moved, trust, degree = _move(powers, curve, shift, known, 1.5 * sigma, trust, degrees)
+        degrees = (degree,)
         total = float(known.sum())
         if total > 0.0:
             wider = np.sqrt(max(float(known @ variance) / total, 0.3))
             sigma = min(max(wider, 0.6 * sigma, 0.8), 1.6 * sigma, votes.across / 4)
-        settled = turn > 2 and float(np.abs(powers @ (moved - curve)).max()) < SETTLED * sigma
+        settled = turn > straight and float(np.abs(powers @ (moved - curve)).max()) < SETTLED * sigma
         curve = moved
         if settled:
             break
@@ -122,12 +128,12 @@ def _as_trace(votes: Votes, ridge: Ridge, curve: Doubles, sigma: float, seen: _S
 class _Cut:
     """Rows about a curve: ADU and distance from it in px, shape (BLOCKS, 4 half + 1); the outer ``half`` are sides.
 
-    ``inside`` says which lie on the frame, ``noise`` is that of a row of each part.
+    ``inside`` says which lie on the frame, None for all; ``noise`` is that of a row of each part.
     """
 
     values: Floats
     distance: Floats
-    inside: NDArray[np.bool_]
+    inside: NDArray[np.bool_] | None
     noise: Floats
     half: int
 
@@ -144,8 +150,10 @@ def _cut(votes: Votes, center: Doubles, sigma: float) -> _Cut:
     anchor = np.rint(place)
     rows = anchor.astype(np.intp)[:, None] + offsets
     last = profiles.shape[1] - 1
-    inside = (rows >= 0) & (rows <= last)
-    np.clip(rows, 0, last, out=rows)
+    inside = None
+    if place.min() < 2 * half + 1 or place.max() > last - 2 * half - 1:
+        inside = (rows >= 0) & (rows <= last)
+        np.clip(rows, 0, last, out=rows)
     rows += np.arange(BLOCKS)[:, None] * (last + 1)
     distance = ((anchor - place)[:, None] + offsets) * size
     noise = votes.noise / np.float32(np.sqrt(size))
@@ -169,7 +177,8 @@ class _Seen:
 def _weigh(cut: _Cut, values: Floats, sigma: float) -> _Seen:
     """See the rows through a Gaussian window of ``sigma``."""
     window = np.exp(np.square(cut.distance / np.float32(sigma)) * np.float32(-0.5))
-    window *= cut.inside
+    if cut.inside is not None:
+        window *= cut.inside
     weighted = window * values
     norm = np.einsum("ij,ij->i", window, window).astype(np.float64) + 1e-12
     light = weighted.sum(axis=1, dtype=np.float64)
@@ -185,7 +194,7 @@ def _both_sides(cut: _Cut) -> Floats:
 def _higher_side(cut: _Cut, values: Floats) -> Floats:
     """The same, of the side that is higher over all parts, so that a step is no light."""
     sides = (slice(None, cut.half), slice(-cut.half, None))
-    levels = [middle(values[:, side]) for side in sides if cut.inside[:, side].mean() > 0.5]
+    levels = [middle(values[:, side]) for side in sides if cut.inside is None or cut.inside[:, side].mean() > 0.5]
     if not levels:
         return np.zeros((BLOCKS, 1), np.float32)
     both = sum(levels[1:], start=levels[0]) / np.float32(len(levels))
@@ -200,32 +209,42 @@ def _moments(seen: _Seen, distance: Floats, sigma: float) -> tuple[Doubles, Doub
     enough = np.maximum(seen.light, 0.05 * float(middle(np.abs(seen.light))) + 1e-9)
     shift = 2.0 * np.einsum("ij,ij->i", seen.weighted, distance) / enough
     second = 2.0 * np.einsum("ij,ij,ij->i", seen.weighted, distance, distance) / enough
-    return np.clip(shift, -2 * sigma, 2 * sigma), second - 0.5 * shift**2
+    return np.minimum(np.maximum(shift, -2 * sigma), 2 * sigma), second - 0.5 * shift**2
 
 
 def _move(
-    powers: Doubles, curve: Doubles, shift: Doubles, known: Doubles, reach: float, trust: Doubles, most: int
-) -> tuple[Doubles, Doubles]:
-    """Add the polynomial through the shifts, of the degree that they warrant, to the curve so far.
+    powers: Doubles,
+    curve: Doubles,
+    shift: Doubles,
+    known: Doubles,
+    reach: float,
+    trust: Doubles,
+    degrees: Sequence[int],
+) -> tuple[Doubles, Doubles, int]:
+    """Add the polynomial through the shifts, of the first of the degrees that is good enough, to the curve so far.
 
-    ``trust`` is how far each part was believed so far, from 0 to 1; it comes back renewed.
+    ``trust`` is how far each part was believed so far, from 0 to 1; it comes back renewed, with the degree.
     """
     error = np.maximum(reach / np.maximum(known, 1e-3), 0.02)
     good = known > 1.0
-    if good.sum() < 4:
-        good, most = known > 0, 1
-    if good.sum() < 3:
-        return curve, trust
-    target = (powers @ curve + shift)[good]
-    moved, renewed = np.zeros_like(curve), trust.copy()
-    best = np.inf
-    for degree in sorted({1, most}):
-        if target.size < 4 * degree:
-            break
-        fitted, score, damp = _robust_polynomial(powers[good, : degree + 1], target, error[good], trust[good])
+    if np.count_nonzero(good) < 4:
+        good, degrees = known > 0, (1,)
+    count = np.count_nonzero(good)
+    if count < 3:
+        return curve, trust, degrees[0]
+    target = powers @ curve + shift
+    all_good = count == good.size
+    some = (powers, target, error, trust) if all_good else (powers[good], target[good], error[good], trust[good])
+    moved, best, kept, chosen = np.zeros_like(curve), np.inf, some[3], degrees[0]
+    for degree in (degree if count >= 4 * degree else 1 for degree in degrees):
+        fitted, score, damp = _robust_polynomial(some[0][:, : degree + 1], *some[1:])
         if score < 0.9 * best:
-            best, moved[: degree + 1], renewed[good] = score, fitted, damp
-    return moved, renewed
+            best, kept, chosen = score, damp, degree
+            moved[: degree + 1] = fitted
+    renewed = kept if all_good else trust.copy()
+    if not all_good:
+        renewed[good] = kept
+    return moved, renewed, chosen
 
 
 def _robust_polynomial(design: Doubles, y: Doubles, error: Doubles, damp: Doubles) -> tuple[Doubles, float, Doubles]:

@@ -21,7 +21,7 @@ MOST_FOLLOWED = 7
 ALIKE = 0.9
 ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
-LAMP_SIGMAS = 3.0
+LAMP_SIGMAS = 5.0
 STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
@@ -75,7 +75,7 @@ def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
     Returns
     -------
     Verdict
-        A trace, or a reason in words. Eight columns of each part are looked at; all, where these show nothing.
+        A trace, or a reason in words.
     """
     rows, columns = frame.shape
     longer: tuple[Axis, ...] = ("x", "y") if columns >= rows else ("y", "x")
@@ -83,10 +83,22 @@ def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
     constant = _constant(frame)
     if constant:
         return Verdict(None, reason=constant)
+    clear = _glance(frame, axes)
+    return Verdict(clear) if clear is not None else _judge(frame, axes)
+
+
+def _glance(frame: Frame, axes: tuple[Axis, ...]) -> Trace | None:
+    """The clear trace; one as even as the lines of a lamp only where nothing else shows across it."""
+    votes = collect_votes(frame, axes[0], FEW)
+    trace = clear_trace(votes) if votes is not None else None
+    if trace is None or unevenness(trace.flux, trace.flux_err) >= EVEN:
+        return trace
+    return trace if all(one.cost >= ALL_EVEN for one in _look(frame, axes[1:], SEVERAL)) else None
+
+
+def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
+    """Look in full, at several columns of each part and, where these show nothing, at all."""
     seen: list[_Seen] = []
-    clear = clear_trace(glance) if (glance := collect_votes(frame, axes[0], FEW)) is not None else None
-    if clear is not None:
-        return Verdict(clear)
     for sampled in (SEVERAL, None):
         seen = _look(frame, axes, sampled)
         best = min(seen, key=lambda one: one.cost, default=None)
