@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,9 @@ from simulators.options import BenchOptions
 ADDRESS = "127.0.0.1:11111"  # settings want one; the bench is in process
 COLUMNS = 100  # averaged by default
 SETTLE_S = 6.0  # the motion's own shaking, then the guider: three of its time constants
+REMEMBERED = 4000  # frames
+_seen: OrderedDict[tuple[object, ...], Measurement] = OrderedDict()
+"""Frames are a function of the night and of all that was asked in it: those asked for again are not drawn again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Scenario:
     full_frames: bool = False
     drawn_numbers: bool = False
 
+    @property
+    def night(self) -> str:
+        """What the frames depend on besides the seed and the motions."""
+        return repr((self.instrument, self.options, self.offset_steps, self.backlash_steps, self.full_frames))
+
 
 class BenchObserver:
     """Answers the sweeps of a search on a bench of its own, as a session does, and keeps the account."""
@@ -47,12 +56,14 @@ class BenchObserver:
         self.scenario = scenario
         self.settings = SearchSettings(**scenario.search)
         self.clock = VirtualClock()
-        self.bench = Bench(scenario.instrument, seed, clock=self.clock, options=_options(scenario, self.settings))
+        self.bench = Bench(scenario.instrument, seed, clock=self.clock, options=_options(scenario))
         self.camera = SimulatedCamera(self.bench, self.clock, CameraSettings(address=ADDRESS))
         self.focuser = SimulatedFocuser(self.bench, self.clock, FocuserSettings(address=ADDRESS))
         self.measured: list[Measurement] = []
         self.moves = 0
         self._arrived: Direction | None = None
+        self._asked: list[tuple[int, float]] = []
+        self._path: list[int] = []
         self._measure = MeasureSettings()
 
     def task(self) -> FocusTask:
@@ -106,9 +117,15 @@ class BenchObserver:
         return measurement
 
     def _expose(self, exposure_s: float) -> Measurement:
-        """Draw a frame and measure it."""
+        """Draw a frame and measure it, unless another method has seen the same."""
+        self._asked.append((self.moves, exposure_s))
         self.camera.expose(exposure_s)
-        return measure_spectrum(self.camera.fetch(), self._measure).measurement
+        asked = (self.scenario.night, self.bench.seed, self.clock.monotonic(), *self._asked, *self._path)
+        if asked not in _seen:
+            _seen[asked] = measure_spectrum(self.camera.fetch(), self._measure).measurement
+            if len(_seen) > REMEMBERED:
+                _seen.popitem(last=False)
+        return _seen[asked]
 
     def _drawn_numbers(self, exposure_s: float) -> Measurement:
         """What measuring would give at best: the bench's optics and sky and the noise of photons, without pixels."""
@@ -159,6 +176,7 @@ class BenchObserver:
         )
         for point in way:
             self.focuser.move(point)
+            self._path.append(point)
             self.moves += 1
         self._arrived = self.scenario.approach
         return self.focuser.position()
@@ -173,10 +191,9 @@ class BenchObserver:
         return self.bench.truth(objective or self.settings.objective, exposure_s=self.scenario.exposure_s)
 
 
-def _options(scenario: Scenario, settings: SearchSettings) -> BenchOptions:
+def _options(scenario: Scenario) -> BenchOptions:
     usual: dict[str, Any] = {
         "start_offset_steps": scenario.offset_steps,
-        "start_objective": settings.objective,
         "backlash_steps": scenario.backlash_steps,
     }
     small = {} if scenario.full_frames else {"sensor_px": (320, 260)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from autofocus.search.travel import clipped, is_inside
-
 Direction = Literal["inward", "outward"]
 """Inward is towards smaller positions."""
+
+Room = tuple[int | None, int | None]
+"""Lowest and highest position; None where there is no limit."""
 
 RUN_UP_STEPS = 60
 """How far a search arrives from, at the least and where there is room: play that nobody declared is mostly less."""
@@ -26,14 +27,25 @@ def direction_of(begin: float, end: float) -> Direction | None:
     return "inward" if end < begin else "outward"
 
 
+def is_inside(position: float, room: Room) -> bool:
+    """Does the position lie between the limits?"""
+    low, high = room
+    return (low is None or position >= low) and (high is None or position <= high)
+
+
+def clipped(position: float, room: Room) -> float:
+    """The position of the room nearest to ``position``."""
+    low, high = room
+    inside = position if high is None else min(position, high)
+    return inside if low is None else max(inside, low)
+
+
 def in_order(positions: Iterable[int], approach: Direction) -> tuple[int, ...]:
     """Sort positions so that going through them never reverses the approach."""
     return tuple(sorted(positions, reverse=approach == "inward"))
 
 
-def reachable(
-    approach: Direction, backlash_steps: int, low: int | None, high: int | None
-) -> tuple[int | None, int | None]:
+def reachable(approach: Direction, backlash_steps: int, low: int | None, high: int | None) -> Room:
     """The travel in which every position can be reached in the approach direction.
 
     Arriving inward takes ``backlash_steps`` of room above the target, arriving outward the same below it.

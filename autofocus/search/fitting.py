@@ -21,7 +21,7 @@ def fit_log(log: ObservingLog, center: float, half_span: float) -> FocusCurves:
         ``left_out`` counts in the whole log, and holds the frames of earlier attempts and those far out as well.
     """
     chosen, far = _split(log, center, half_span)
-    frames = [log.measurements[i] for i in chosen]
+    frames = [log.at(i) for i in chosen]
     settings = log.task.settings
     curves = fit_focus(
         frames,
@@ -35,9 +35,14 @@ def fit_log(log: ObservingLog, center: float, half_span: float) -> FocusCurves:
     return replace(curves, left_out=left_out)
 
 
+def near_indices(log: ObservingLog, center: float, half_span: float) -> list[int]:
+    """The frames of this attempt that a fit begins with, before it leaves any out."""
+    return _split(log, center, half_span)[0]
+
+
 def used_frames(log: ObservingLog, curves: FocusCurves) -> list[Measurement]:
     """The frames that the curves rest on."""
-    return [log.measurements[i] for i in log.indices() if i not in curves.left_out]
+    return [log.at(i) for i in log.indices() if i not in curves.left_out]
 
 
 def used_positions(log: ObservingLog, curves: FocusCurves) -> list[float]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 from autofocus.errors import NoFocusFound
 from autofocus.model import Measurement, Sweep
-from autofocus.search.approach import sign
+from autofocus.search.approach import clipped, is_inside, sign
 from autofocus.search.log import ObservingLog, has_trace
-from autofocus.search.task import FocusTask
-from autofocus.search.travel import clipped, is_inside
+from autofocus.search.task import Estimate, FocusTask
 from autofocus.search.vertex import VertexPosterior, VertexPrior, locate_vertex
 
 SPACING_PER_BLUR = 0.43  # a sweep of ± 4 spacings then reaches widths of twice the floor
@@ -22,14 +20,6 @@ SURE_ENOUGH = 0.75  # a sweep that misses can be widened for less than another p
 BETWEEN_PREFERRED = 0.4
 MOST_PROBES = 8
 SCAN_STRIDE = 12.0  # in blur lengths: widths grow to six times the floor between two frames of the scan
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Where the focus is thought to be, and how far to each side a sweep has to reach, in steps."""
-
-    center: float
-    half_span: float
 
 
 def first_guess(task: FocusTask, start: float) -> VertexPrior:
@@ -141,7 +131,7 @@ def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measu
     where = f"in {len(seen)} frames between {min(seen):.0f} and {max(seen):.0f}" if seen else "before the budget ended"
     raise NoFocusFound(
         f"No spectrum was seen {where}: check that the star is on the slit and the exposure long enough.",
-        reason=log.ended or "no_spectrum",
+        reason="no_spectrum",
     )
 
 

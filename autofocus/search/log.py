@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Literal
 
 from autofocus.model import Confirmation, Flag, FocusCurves, Measurement, Phase, Sample, Sweep
 from autofocus.search.approach import RUN_UP_STEPS
-from autofocus.search.task import FocusTask
+from autofocus.search.task import Estimate, FocusTask
 
 Ask = Generator[Sweep, tuple[Measurement, ...], tuple[Measurement, ...]]
 Budget = Literal["time_limit", "exposure_limit"]
@@ -19,12 +20,24 @@ def has_trace(measurement: Measurement) -> bool:
     return Flag.NO_TRACE not in measurement.flags and measurement.position is not None and measurement.fwhm_px > 0.0
 
 
+@dataclass(slots=True)
+class Attempt:
+    """What one attempt goes by: where it thinks the focus is, and what it has tried already."""
+
+    estimate: Estimate
+    widenings: int = 0
+    passes: int = 0
+    retaken: set[int] = field(default_factory=set)
+    looked_back: bool = False
+
+
 class ObservingLog:
     """Every measurement of a search in order, with the reasons for which some are not used.
 
     ``begin_attempt`` starts a new attempt: the fits then see its frames alone. ``exposure_s`` is the exposure of the
-    frames to come. ``ended`` names the budget that ran out, None while there is some left. ``cloudy`` is set once the
-    light was seen to change by itself.
+    frames to come, ``run_up_steps`` how far away they are arrived at from, ``run_ups`` the same of those taken.
+    ``ended`` names the budget that ran out, None while there is some left. ``cloudy`` is set once the light was seen to
+    change by itself; ``clouded`` are the frames (indices) whose light is not used for it.
     """
 
     def __init__(self, task: FocusTask) -> None:
@@ -36,6 +49,9 @@ class ObservingLog:
         self.ended: Budget | None = None
         self.confirmation: Confirmation | None = None
         self.cloudy = False
+        self.clouded: set[int] = set()
+        self.run_up_steps = max(RUN_UP_STEPS, task.backlash_steps)
+        self.run_ups: list[int] = []
         self._attempt = 0
 
     @property
@@ -55,13 +71,23 @@ class ObservingLog:
             self.left_out.setdefault(index, why)
         self._attempt = len(self.measurements)
 
+    def warn_once(self, warning: str) -> None:
+        """Add a warning that is not there yet."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
     def indices(self) -> list[int]:
         """The frames of this attempt, by their index in ``measurements``, that nothing speaks against."""
         return [i for i in range(self._attempt, len(self.measurements)) if i not in self.left_out]
 
     def frames(self) -> list[Measurement]:
-        """The frames of `indices`."""
-        return [self.measurements[i] for i in self.indices()]
+        """The frames of `indices`, as `at` gives them."""
+        return [self.at(i) for i in self.indices()]
+
+    def at(self, index: int) -> Measurement:
+        """A frame, flagged where a cloud took its light."""
+        frame = self.measurements[index]
+        return replace(frame, flags=(*frame.flags, Flag.CLOUDED)) if index in self.clouded else frame
 
     def allowance(self, *, keep: int = 0) -> int:
         """How many exposures the budgets still allow, ``keep`` more being set aside."""
@@ -82,9 +108,10 @@ class ObservingLog:
             self._end()
         if not granted:
             return ()
-        samples = tuple(Sample(position, phase, self.exposure_s, RUN_UP_STEPS) for position in granted)
+        samples = tuple(Sample(position, phase, self.exposure_s, self.run_up_steps) for position in granted)
         got = yield Sweep(samples, why, curves, follow)
         self.measurements.extend(got)
+        self.run_ups.extend([self.run_up_steps] * len(got))
         if len(got) < len(samples):
             self._end()
         return got

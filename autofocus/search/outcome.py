@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from autofocus.errors import NoFocusFound
 from autofocus.model import BestFocus, Confirmation, FocusCurves, FocusResult, Measurement
-from autofocus.search.approach import Direction, sign
+from autofocus.search.approach import Direction, is_inside, sign
 from autofocus.search.fitting import used_positions
 from autofocus.search.gates import CONTRAST_SIGMAS, Verdict
 from autofocus.search.log import ObservingLog
-from autofocus.search.travel import is_inside
 
 BUDGETS = {"time_limit": "the time allowed", "exposure_limit": "the exposures allowed"}
 LEAST_SAMPLES = 5

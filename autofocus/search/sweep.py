@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autofocus.search.approach import Direction, in_order
-from autofocus.search.travel import Room, is_inside
+from autofocus.search.approach import Direction, Room, clipped, in_order, is_inside, sign
 
 STANDS_IN = 0.5  # of the spacing: a frame this near to a planned position stands in for it
 STANDS_IN_BEYOND = 1.0  # of the spacing, for a frame beyond an end of the sweep, which brackets all the better
@@ -58,6 +57,30 @@ def symmetric_sweep(
     inside = [node for node in nodes if is_inside(node, room)]
     free = _without_taken(inside, taken, spacing)
     return SweepPlan(in_order(free, approach), round(offset), len(inside) == len(nodes))
+
+
+def beyond(
+    positions: Sequence[float], center: float, half_span: float, spacing: float, side: Direction, room: Room
+) -> tuple[int, ...]:
+    """Positions that carry a sweep on to ``half_span`` past ``center`` on its open side, at least one of them.
+
+    Returns
+    -------
+    tuple of int
+        Going outward from the outermost of ``positions`` (steps) by ``spacing``; empty at the end of the room.
+    """
+    away = sign(side)
+    outermost = max(positions, key=lambda x: x * away)
+    missing = (center + away * half_span - outermost) * away
+    count = max(math.ceil(missing / spacing - 0.5), 1)
+    planned = [outermost + away * spacing * k for k in range(1, count + 1)]
+    inside = [round(x) for x in planned if is_inside(x, room)]
+    if len(inside) < len(planned):
+        last = round(clipped(outermost + away * spacing * count, room))
+        nearest = inside[-1] if inside else outermost
+        if (last - nearest) * away >= spacing / 3:
+            inside.append(last)
+    return tuple(inside)
 
 
 def _without_taken(nodes: list[int], taken: Sequence[float], spacing: float) -> list[int]:

@@ -14,6 +14,14 @@ Search = Generator[Sweep, tuple[Measurement, ...], FocusResult]
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where the focus is thought to be, and how far to each side a sweep has to reach, in steps."""
+
+    center: float
+    half_span: float
+
+
+@dataclass(frozen=True, slots=True)
 class FocusTask:
     """A focus to be found: the settings, and the facts of the focuser and the optics that planning needs.
 

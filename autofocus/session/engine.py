@@ -11,9 +11,8 @@ from typing import Any
 
 from autofocus.errors import Aborted, AutofocusError, DeviceError, JournalError
 from autofocus.model import FocusResult, Sweep
-from autofocus.search.approach import RUN_UP_STEPS
+from autofocus.search.approach import RUN_UP_STEPS, clipped
 from autofocus.search.task import FocusTask, Search
-from autofocus.search.travel import clipped
 from autofocus.session import history, lock, opening, records
 from autofocus.session.budget import Budget
 from autofocus.session.darkroom import Darkroom, Measure
@@ -259,13 +258,14 @@ def _with_place(result: FocusResult, where: Whereabouts, start: int | None, erro
         return replace(result, message=f"{result.message} {stands}.")
     if start is None:
         return result
+    said = result.message if result.message.endswith(".") else f"{result.message}."
     if not where.trouble:
-        return replace(result, message=f"{result.message} The focuser is back at {start}.")
+        return replace(result, message=f"{said} The focuser is back at {start}.")
     if where.position is None and where.last_seen is not None:
         stands += f"; it last reported {where.last_seen}"
     told = isinstance(error, DeviceError) and error.server == where.silent != ""
     why = ", where it began, either" if told else f" ({where.trouble})"
-    message = f"{result.message} The focuser could not be brought back to {start}{why}. {stands}."
+    message = f"{said} The focuser could not be brought back to {start}{why}. {stands}."
     if result.outcome == "no_focus":
         return replace(result, outcome="failed", reason="device", message=message)
     return replace(result, message=message)
