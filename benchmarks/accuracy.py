@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.accuracy`` draws and measures whole frames and prints the table of `docs/accuracy.md` (a night of
 every row and method takes some three minutes of one core); ``--quick`` one night a row on the middle of the sensor, for
-CI. ``--numbers`` draws the numbers of a frame from the bench's optics, sky and photon noise without its pixels: for many
+CI. ``--numbers`` draws the numbers of a frame from the bench's optics, sky and photon noise without its pixels: many
 sessions, and no word on how well frames are measured. Frames are measured by ourselves for every method; peers see
 the width, as they would a half-flux radius.
 
