@@ -3,7 +3,9 @@
 Far from focus the width grows in proportion to the defocus, near it the width has a floor:
 ``w = f sqrt(1 + ((x - c) / r)^2)``, where ``f`` is the floor in px, ``c`` the vertex and ``r`` the defocus, in
 steps, at which the blur equals the floor. One width says how far the focus is but not on which side; a second
-one decides. A frame without a trace says that the focus is not near it.
+one decides. A frame without a trace says that the focus is not near it. Seldom the width grows only so far: the faint
+outer light is lost, or a simulator ends there. Frames of one width at places far apart tell that, and then no more
+than that the focus is near none of them.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ WIDTH_SCATTER = 0.12  # of ln w: seeing, and the difference between a disc and t
 FAINTEST_WIDTH_PX = 120.0  # about where a trace of ordinary brightness drowns in the background
 MISSED = 0.05  # chance that a trace in reach is missed: a cloud, a star off the slit
 START_SCATTER = 8.0  # of (c - start) / r: people start near focus, but not always
+ENDS_OF_GROWTH = ((math.inf, 0.94), (8.0, 0.02), (5.0, 0.02), (3.0, 0.02))  # in r, and how often that is so
 REACH = 100.0  # how far the focus is thought of, in r, where the travel sets no limit
 
 Array = NDArray[np.float64]
@@ -110,26 +113,32 @@ def _posterior(
     logs = np.log([m.fwhm_px for m in traces])
     errors = np.nan_to_num(np.array([m.fwhm_err_px / m.fwhm_px for m in traces]), nan=WIDTH_SCATTER)
     weights = 1.0 / (WIDTH_SCATTER**2 + errors**2)
-    floors = logs - _log_growth(positions, centers, blurs)  # ln f as each frame alone would have it
-    total = np.sum(weights) + FLOOR_SCATTER**-2
-    log_floor = (floors @ weights + np.log(FLOOR_PX) * FLOOR_SCATTER**-2) / total
-    misfit = ((floors - log_floor[..., None]) ** 2) @ weights + ((log_floor - np.log(FLOOR_PX)) / FLOOR_SCATTER) ** 2
-    chance = log_prior - 0.5 * misfit
-    faint = log_floor[..., None] + _log_growth(np.asarray(empty, dtype=float), centers, blurs)
-    unseen = 1.0 / (1.0 + (FAINTEST_WIDTH_PX / np.exp(faint)) ** 3)
-    chance = chance + np.sum(np.log(MISSED + (1.0 - MISSED) * unseen), axis=-1)
-    joint = np.exp(chance - np.max(chance)) * np.gradient(centers)[:, None]
+    unseen_at = np.asarray(empty, dtype=float)
+    chances, log_floors = [], []
+    for end, share in ENDS_OF_GROWTH:
+        floors = logs - _log_growth(positions, centers, blurs, end)  # ln f as each frame alone would have it
+        total = np.sum(weights) + FLOOR_SCATTER**-2
+        log_floor = (floors @ weights + np.log(FLOOR_PX) * FLOOR_SCATTER**-2) / total
+        misfit = ((floors - log_floor[..., None]) ** 2) @ weights
+        misfit += ((log_floor - np.log(FLOOR_PX)) / FLOOR_SCATTER) ** 2
+        faint = log_floor[..., None] + _log_growth(unseen_at, centers, blurs, end)
+        unseen = 1.0 / (1.0 + (FAINTEST_WIDTH_PX / np.exp(faint)) ** 3)
+        missed = np.sum(np.log(MISSED + (1.0 - MISSED) * unseen), axis=-1)
+        chances.append(math.log(share) + log_prior - 0.5 * misfit + missed)
+        log_floors.append(log_floor)
+    chance, log_floor = np.stack(chances), np.stack(log_floors)
+    joint = np.exp(chance - np.max(chance)) * np.gradient(centers)[None, :, None]
     joint = joint / np.sum(joint)
     return VertexPosterior(
         centers,
-        np.sum(joint, axis=1),
-        float(np.exp(np.sum(joint * np.log(blurs)[None, :]))),
+        np.sum(joint, axis=(0, 2)),
+        float(np.exp(np.sum(joint * np.log(blurs)[None, None, :]))),
         float(np.exp(np.sum(joint * log_floor))),
     )
 
 
-def _log_growth(positions: Array, centers: Array, blurs: Array) -> Array:
-    """Logarithm of w / f, shape (centers, blurs, positions)."""
-    defocus = (positions[None, None, :] - centers[:, None, None]) / blurs[None, :, None]
-    growth: Array = 0.5 * np.log1p(defocus**2)
+def _log_growth(positions: Array, centers: Array, blurs: Array, end: float) -> Array:
+    """Logarithm of w / f, shape (centers, blurs, positions), where the blur grows no further than to ``end`` floors."""
+    defocus = np.abs(positions[None, None, :] - centers[:, None, None]) / blurs[None, :, None]
+    growth: Array = 0.5 * np.log1p(np.minimum(defocus, end) ** 2)
     return growth

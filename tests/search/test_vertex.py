@@ -40,3 +40,13 @@ def test_probability_is_whole_and_the_grid_goes_a_little_beyond_the_travel():
     assert posterior.mass.sum() == pytest.approx(1.0)
     assert posterior.centers[0] < 100.0
     assert posterior.centers[-1] > 600.0
+
+
+def test_where_the_width_ends_growing_equal_widths_do_not_send_the_search_away():
+    # stars of a simulator: best focus at 10000, 24 px wide from 400 steps away on
+    places = [8500, 7750, 8149, 10217, 9474, 13083, 11255]
+    widths = [4.757 * (1.0 + min(abs(x - 10000) / 100, 4.0)) for x in places]
+    frames = [Measurement(position=x, fwhm_px=w, fwhm_err_px=0.002 * w) for x, w in zip(places, widths, strict=True)]
+    posterior = locate_vertex(frames, [], VertexPrior(8500.0, 116.0, 0.7, 0.0, 100000.0))
+    assert posterior.within(9474.0, 11255.0) > 0.9  # beside the only narrower one, between its neighbours
+    assert posterior.within(9600.0, 10600.0) > 0.8
