@@ -25,8 +25,9 @@ class SpatialProfile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """The numbers of a frame, and what a view draws of it."""
+    """The numbers of a frame, and what a view draws of it; ``half_window_px`` is the window that NSIG was summed in."""
 
     measurement: Measurement
     profile: SpatialProfile | None = None
     trace: Trace | None = None
+    half_window_px: int | None = None

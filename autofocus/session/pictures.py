@@ -24,9 +24,9 @@ TRACE_POINTS = 64
 def picture_of(frame: Frame, reading: Reading, settings: MeasureSettings) -> FramePicture:
     """The picture of a measured frame; without a trace it is the frame alone."""
     measurement, profile = reading.measurement, reading.profile
-    half = settings.half_window_px
+    half = reading.half_window_px if settings.half_window_px == "auto" else settings.half_window_px
     window = None
-    if measurement.mode == "spectrum" and isinstance(half, int) and math.isfinite(measurement.center_px):
+    if measurement.mode == "spectrum" and half is not None and math.isfinite(measurement.center_px):
         window = (measurement.center_px - half, measurement.center_px + half)
     return FramePicture(
         name=frame.name,

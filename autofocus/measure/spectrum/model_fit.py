@@ -17,6 +17,7 @@ from autofocus.measure.spectrum.star_model import HEIGHTS, Ripples, StarModel
 Doubles = NDArray[np.float64]
 
 MOST_STEPS = 30
+HEAVY = 0.05  # a step so damped gains little wherever it is
 RIPPLE_HEIGHTS = (0.01, 0.03, 0.1)
 RIPPLE_SPREAD, RIPPLE_REACH = 0.3, 4.0  # blur widths
 HALO_SCALE, HALO_HEIGHT = 4.0, 0.5  # half-maximum widths; relative to the bumps
@@ -171,10 +172,10 @@ def _least_squares(
             if damping > 1e5:
                 break
             continue
-        gained = cost - trial_cost
+        settled = cost - trial_cost < enough and damping < HEAVY
         p, r, cost, damping = trial, trial_r, trial_cost, max(damping * 0.1, 1e-9)
         normal, gradient = jacobian.T @ jacobian, jacobian.T @ r
-        if gained < enough:
+        if settled:
             break
     chi2 = float(r[:size] @ r[:size]) / max(size - max(model.size - len(values), 4), 1)
     return ProfileFit(model, p, _inverse(normal), chi2, _evidence(cost, normal, rows), size)

@@ -263,7 +263,9 @@ def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> 
     if groups > 1:
         core = known & (np.abs(strip.offsets) <= core_px)
         order = np.argsort(strip.phase, kind="stable")
-        parts = [(known & ~core, slice(None)), *((core, part) for part in np.array_split(order, groups))]
+        edges = np.linspace(strip.phase[order[0]], strip.phase[order[-1]], groups + 1)[1:-1]
+        alike = np.split(order, np.searchsorted(strip.phase[order], edges))
+        parts = [(known & ~core, slice(None)), *((core, part) for part in alike if part.size)]
     total = max(float(flux.mean()), 1e-9)
     level = cleaned.level - cleaned.level.mean()
     points: list[tuple[Doubles, ...]] = []

@@ -95,28 +95,37 @@ class FittedStrip:
     doubt: Doubt
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """A fit, the same before ripples came on top, and the doubt about its width."""
+
+    fit: ProfileFit
+    plain: ProfileFit
+    doubt: Doubt
+
+
 def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
     """Clean, average and fit with the median column as the star; then again with the model that came of it.
 
-    Once more where the width was far from what the trace let expect.
+    Once more where the width was far from the one that the strip was cleaned with.
     """
-    cleaned, fit, span = clean(strip, width_px), None, (0, 0)
-    doubt = Doubt()
-    for _ in range(MOST_PASSES):
-        span = _span(cleaned, width_px)
-        found = _fit_cleaned(cleaned, span, width_px, neighbours, fit)
+    cleaned = clean(strip, width_px)
+    span = _span(cleaned, width_px)
+    found = _fit_cleaned(cleaned, span, width_px, neighbours, None)
+    for _ in range(MOST_PASSES - 1):
         if found is None:
             return None
-        again, unsure = found
-        before, width_px = width_px, again.rough_width
-        known = fit is not None and again.model.kind == fit.model.kind
-        doubt = replace(doubt, missed_px=unsure.missed_px) if known else unsure
-        settled = fit is not None and abs(np.log(width_px / before)) < SETTLED
-        fit, neighbours = again, again.places
-        if settled:
+        before, width_px = found, found.plain.rough_width
+        cleaned = _clean_again(strip, found.fit, width_px)
+        span = _span(cleaned, width_px)
+        found = _fit_cleaned(cleaned, span, width_px, found.fit.places, found)
+        if found is None:
+            return None
+        if found.plain.model.kind == before.plain.model.kind:
+            found = replace(found, doubt=replace(before.doubt, missed_px=found.doubt.missed_px))
+        if abs(np.log(found.plain.rough_width / width_px)) < SETTLED:
             break
-        cleaned = _clean_again(strip, fit, width_px)
-    return FittedStrip(cleaned, fit, span, doubt) if fit is not None else None
+    return FittedStrip(cleaned, found.fit, span, found.doubt) if found is not None else None
 
 
 def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
@@ -136,12 +145,12 @@ def _fit_cleaned(
     span: tuple[int, int],
     width_px: float,
     neighbours: tuple[float, ...],
-    like: ProfileFit | None,
-) -> tuple[ProfileFit, Doubt] | None:
+    before: _Found | None,
+) -> _Found | None:
     """Fit, and fit again for every star and bad row that the fit before has left; then with ripples on top."""
     samples = _samples(cleaned, span, width_px)
-    found = fit_profile(samples, cleaned.noise, width_px, neighbours, like)
-    for _ in range(MOST_UNKNOWN):
+    found = fit_profile(samples, cleaned.noise, width_px, neighbours, None if before is None else before.plain)
+    for left in reversed(range(MOST_UNKNOWN + 1)):
         if found is None:
             return None
         fit, doubt = found
@@ -150,12 +159,12 @@ def _fit_cleaned(
         place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
         if place is None and rich is not fit:
             place, bad = unexplained(samples, rich, cleaned.noise)
-        if place is None and not bad.any():
-            return rich, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise))
+        if left == 0 or (place is None and not bad.any()):
+            return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
         samples = samples.only(~bad)
         neighbours = neighbours if place is None else (*neighbours, place)
         found = fit_profile(samples, cleaned.noise, width_px, neighbours)
-    return found
+    return None
 
 
 def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -232,7 +241,7 @@ def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedSt
     )
     start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
     drawn = SpatialProfile(start, cleaned.profile, fit.star(distance) + fit.sky(distance))
-    return Reading(measurement, drawn, trace)
+    return Reading(measurement, drawn, trace, half_window)
 
 
 def _is_blended(fit: ProfileFit, reach: float) -> bool:
