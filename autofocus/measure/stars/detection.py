@@ -23,31 +23,36 @@ OWN_RADII = 2.0  # of a spot's size, within which a less clear maximum is part o
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A maximum of the smoothed frame: where, frame pixels; its size; its height over the noise; its flux, roughly."""
+    """A maximum of the smoothed frame: where, frame pixels; its size; its flux, roughly.
+
+    ``clearness`` is its height over what the noise of single pixels comes to when smoothed.
+    """
 
     x: float
     y: float
     size_px: float
-    sigmas: float
+    clearness: float
     flux_adu: float
 
 
-def find_spots(light: Image) -> list[Spot]:
+def find_spots(light: Image, noise_adu: float) -> list[Spot]:
     """All spots of light, the clearest first.
 
     Parameters
     ----------
     light : ndarray, shape (rows, columns)
         The frame less its sky, ADU.
+    noise_adu : float
+        RMS of one sky pixel.
     """
     spots: list[Spot] = []
     image, size = light, 1
     for _ in range(LEVELS):
-        spots += _maxima(image, size)
+        spots += _maxima(image, size, noise_adu)
         if min(image.shape) < 2 * LEAST_SIDE_PX:
             break
         image, size = _halved(image), 2 * size
-    return _each_once(sorted(spots, key=lambda spot: -spot.sigmas))
+    return _each_once(sorted(spots, key=lambda spot: -spot.clearness))
 
 
 def _halved(image: Image) -> Image:
@@ -57,11 +62,14 @@ def _halved(image: Image) -> Image:
     return np.asarray(four * np.float32(0.25), dtype=np.float32)
 
 
-def _maxima(image: Image, size: int) -> list[Spot]:
-    """The maxima of an image of pixels ``size`` frame pixels wide, smoothed by one of them."""
+def _maxima(image: Image, size: int, noise_adu: float) -> list[Spot]:
+    """The maxima of an image of pixels ``size`` frame pixels wide, smoothed by one of them.
+
+    They must stand out from what is uneven at this size; how clear they are is told by white noise, since large stars
+    make the frame uneven themselves.
+    """
     smooth = gaussian_filter(image, 1.0, truncate=3.0)
-    noise = noise_of(smooth)
-    rows, columns = np.nonzero(smooth[1:-1, 1:-1] > SIGMAS * noise)
+    rows, columns = np.nonzero(smooth[1:-1, 1:-1] > SIGMAS * noise_of(smooth))
     height = smooth[rows + 1, columns + 1]
     around = [smooth[rows + i, columns + j] for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     top = np.all(np.stack(around) <= height, axis=0) if rows.size else np.zeros(0, dtype=bool)
@@ -70,7 +78,7 @@ def _maxima(image: Image, size: int) -> list[Spot]:
     # a Gaussian of the smoothing's own width is lowered to half by it: its flux is 8 π σ² heights
     area = 8.0 * np.pi * size**2
     return [
-        Spot((column + 0.5) * size - 0.5, (row + 0.5) * size - 0.5, float(size), value / noise, value * area)
+        Spot((column + 0.5) * size - 0.5, (row + 0.5) * size - 0.5, float(size), value * size / noise_adu, value * area)
         for row, column, value in zip(rows[best].tolist(), columns[best].tolist(), height[best].tolist(), strict=True)
     ]
 

@@ -44,22 +44,23 @@ def measure_stars(frame: Frame, settings: MeasureSettings) -> Reading:
     """
     with np.errstate(all="ignore"):
         field = above_sky(frame.pixels)
-        selection = select(field, find_spots(field.light), frame)
+        selection = select(field, find_spots(field.light, field.noise_adu), frame)
     if not selection.stars:
         return Reading(_nothing(frame, selection.reason))
     return _fill(frame, settings, field, selection)
 
 
-def mean_size(sizes: Array, errors: Array) -> tuple[float, float]:
+def mean_size(sizes: Array, errors: Array, foreign: Array) -> tuple[float, float]:
     """The typical size of stars (n,) with their errors, and its error: the mean in logarithm, outliers weighed down.
 
-    Weights are 1 / (e² + s²), with a star's own relative error e and the scatter s of the stars beyond those: sizes
-    that differ over the field are no noise, and are the same in every frame, so that s is no part of the error.
+    Weights are 1 / (e² + s² + f²), with a star's own relative error e, the scatter s of the stars beyond those, and the
+    light f of others in its aperture. Sizes that differ over the field are no noise, and are the same in every frame,
+    so that s and f are no part of the error.
     """
     value, error = np.log(sizes), errors / sizes
     middle = float(np.median(value))
     beyond = float(np.median(np.square(value - middle) - np.square(error))) / CHI2_MEDIAN
-    variance = np.square(error) + (max(beyond, 0.0) if value.size > 2 else 0.0)
+    variance = np.square(error) + (max(beyond, 0.0) if value.size > 2 else 0.0) + np.square(foreign)
     weights = 1.0 / variance
     for _ in range(PASSES):
         middle = float(weights @ value / weights.sum())
@@ -71,8 +72,10 @@ def mean_size(sizes: Array, errors: Array) -> tuple[float, float]:
 def _fill(frame: Frame, settings: MeasureSettings, field: Field, selection: Selection) -> Reading:
     stars = selection.stars
     brightest = stars[0]
-    size, size_err = mean_size(*np.array([(star.hfr_px, star.hfr_err_px) for star in stars]).T)
-    half_max, half_max_err = mean_size(*np.array([(star.half_max_px, star.half_max_err_px) for star in stars]).T)
+    foreign = np.array(selection.foreign)
+    sizes = np.array([(star.hfr_px, star.hfr_err_px, star.half_max_px, star.half_max_err_px) for star in stars]).T
+    size, size_err = mean_size(sizes[0], sizes[1], foreign)
+    half_max, half_max_err = mean_size(sizes[2], sizes[3], foreign)
     flux = sum(star.flux_adu for star in stars)
     flux_err = float(np.sqrt(sum(star.flux_err_adu**2 for star in stars)))
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None

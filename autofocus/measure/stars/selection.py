@@ -16,7 +16,8 @@ from autofocus.model import Flag, Frame
 
 FIRST_MEASURED = 8  # they show what size the stars are
 CLEAR = 0.1  # of the clearest spot: what stands out less is not among the first
-MOST_MEASURED = 60  # and no more than would fill the frame
+MOST_MEASURED = 60
+WASTED = 0.3  # of the frame: what spots that are no stars may cost
 SPOT_AREA = 8.0  # side of a star's aperture, in sizes of its spot
 SPOT_SIZES = (0.2, 4.0)  # sizes of the spots of stars, in half-flux radii of the clearest ones
 MOST_USED = 30  # the brightest of those that can be trusted: much the same ones in every frame of a sweep
@@ -24,7 +25,7 @@ LEAST_SNR = 10.0  # of the flux
 SMALLEST_PX = 0.6  # half-flux radius: a single pixel has 0.4, a star of one pixel's width 0.6
 THINNEST_PX = (0.5, 0.8)  # root of the smallest second moment, of round spots and of long ones: tracks are thinner
 LONG = 2.5
-BLENDED_LIGHT = 0.02  # of a star's own flux: what others may bring into its aperture
+BLENDED_LIGHT = 0.1  # of a star's own flux: what others may bring into its aperture; with any it weighs less
 SIZE_SPREAD = 0.35  # relative: stars of one frame are of one size, give or take what the optics do at the edges
 FULL = 0.995  # of the ceiling
 CEILINGS = (1023, 4095, 16383)  # of 10, 12 and 14 bits, as stored by cameras that do not say it
@@ -32,9 +33,13 @@ CEILINGS = (1023, 4095, 16383)  # of 10, 12 and 14 bits, as stored by cameras th
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """The stars that count, brightest first, what had to be put up with to have any, and why there are none."""
+    """The stars that count, brightest first, what had to be put up with to have any, and why there are none.
+
+    ``foreign`` is for each the light of others in its aperture, of its own.
+    """
 
     stars: tuple[Star, ...] = ()
+    foreign: tuple[float, ...] = ()
     flags: tuple[Flag, ...] = ()
     saturated_px: int = 0
     reason: str = ""
@@ -53,9 +58,10 @@ def select(field: Field, spots: Sequence[Spot], frame: Frame) -> Selection:
         return Selection(reason=reason)
     full = full_pixels(frame, field)
     counts = [_count_full(full, star) for star in alike]
-    blended = _foreign(alike, spots) > BLENDED_LIGHT
+    foreign = _foreign(alike, spots)
     troubles = [
-        (star.cut_off, count > 0, bool(mixed)) for star, count, mixed in zip(alike, counts, blended, strict=True)
+        (star.cut_off, count > 0, bool(light > BLENDED_LIGHT))
+        for star, count, light in zip(alike, counts, foreign, strict=True)
     ]
     best = min(troubles)
     chosen = [i for i, trouble in enumerate(troubles) if trouble == best]
@@ -63,6 +69,7 @@ def select(field: Field, spots: Sequence[Spot], frame: Frame) -> Selection:
     flags = (Flag.TRUNCATED_WINDOW, Flag.SATURATED, Flag.BLENDED)
     return Selection(
         tuple(alike[i] for i in chosen),
+        tuple(float(foreign[i]) for i in chosen),
         tuple(flag for flag, is_so in zip(flags, best, strict=True) if is_so),
         sum(counts[i] for i in chosen),
     )
@@ -71,18 +78,20 @@ def select(field: Field, spots: Sequence[Spot], frame: Frame) -> Selection:
 def _measured(field: Field, spots: Sequence[Spot], gain: float | None) -> list[Star]:
     """Measure the clearest spots; of the others only those that may be stars of the same size."""
     stars: list[Star] = []
-    tried, area = 0, 0.0
+    tried, wasted = 0, 0.0
     for spot in spots:
         largest = max((star.hfr_px for star in stars), default=np.inf)
         smallest = min((star.hfr_px for star in stars), default=0.0)
-        clear = spot.sigmas > CLEAR * spots[0].sigmas and tried < FIRST_MEASURED
+        clear = spot.clearness > CLEAR * spots[0].clearness and tried < FIRST_MEASURED
         if not clear and not SPOT_SIZES[0] * smallest <= spot.size_px <= max(SPOT_SIZES[1] * largest, 1.0):
             continue
-        tried, area = tried + 1, area + (SPOT_AREA * spot.size_px) ** 2
+        tried += 1
         star = measure_star(field, spot, gain)
         if star is not None and _is_star(star):
             stars.append(star)
-        if tried == MOST_MEASURED or area > field.light.size:
+        else:
+            wasted += (SPOT_AREA * spot.size_px) ** 2
+        if tried == MOST_MEASURED or wasted > WASTED * field.light.size:
             break
     return stars
 

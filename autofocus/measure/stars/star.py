@@ -19,6 +19,7 @@ FREE_PASSES = 4
 SETTLED = 0.005  # relative change of the half-flux radius
 NEARLY_SETTLED = 0.05
 GROWTH = 4.0  # of a star over the size of its spot: beyond, it is no spot but a slope of the sky
+LEAST_GROWTH_PX = 24.0
 WINDOW = 1.2  # half-flux radii: sigma of the window in which the middle is weighed
 LEAST_ANNULUS_PX = 12
 CLEAR_SIGMAS = 3.0  # pixels that tell the shape
@@ -83,7 +84,7 @@ def measure_star(field: Field, spot: Spot, gain: float | None) -> Star | None:
         now = np.nan if profile is None else _half_flux(profile)
         if profile is None or not now > 0.0:
             return None
-        if not now < GROWTH * max(spot.size_px, 2.0):
+        if not now < max(GROWTH * spot.size_px, LEAST_GROWTH_PX):
             return None
         found, change = (stamp, profile, now), now / half
         if abs(change - 1.0) < SETTLED:
