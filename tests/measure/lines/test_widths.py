@@ -19,7 +19,7 @@ def measured(line: Line, **how: object) -> Measurement:
 @pytest.mark.parametrize(
     ("line", "light", "percent"),
     [
-        (gaussian(1.55), 30000.0, 0.3),  # 1.8 px with the pixel
+        (gaussian(1.55), 30000.0, 0.3),  # 1.7 px with the pixel
         (gaussian(2.2), 30000.0, 0.3),
         (gaussian(6.0), 30000.0, 0.3),
         (gaussian(3.0), 900.0, 0.6),
@@ -28,7 +28,7 @@ def measured(line: Line, **how: object) -> Measurement:
         (slit_image(1.5, 5.0, 3.0), 30000.0, 0.6),
         (slit_image(1.5, 3.0, 10.0), 60000.0, 1.0),
     ],
-    ids=["1.8 px", "2.3 px", "6 px", "3 px, faint", "slit 3", "slit 6", "slit 5, a little out", "slit 3, far out"],
+    ids=["1.7 px", "2.3 px", "6 px", "3 px, faint", "slit 3", "slit 6", "slit 5, a little out", "slit 3, far out"],
 )
 def test_true_width(line: Line, light: float, percent: float) -> None:
     places = np.linspace(60, 1140, 12) if line.fwhm_px > 10 else None
