@@ -112,6 +112,7 @@ def test_settings_are_heeded(draw):
     found = measure_spectrum(frame, asked).measurement
     assert found.columns_used == 150
     assert found.fwhm_arcsec == pytest.approx(0.5 * found.fwhm_px)
+    assert measure_spectrum(frame, asked).half_window_px == 30
     assert Flag.NO_EXPOSURE in found.flags
     assert np.isnan(found.nsig)
     forced = measure_spectrum(frame, MeasureSettings(dispersion_axis="y")).measurement
