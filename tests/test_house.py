@@ -79,7 +79,7 @@ def commands_of(document: Path) -> set[str]:
     return {match[1].strip() for match in found if match}
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/hardware.md", "docs/watching.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/hardware.md", "docs/watching.md", "docs/simulators.md"])
 def test_documented_commands_exist_with_their_options(document: str) -> None:
     commands = commands_of(ROOT / document)
     assert commands

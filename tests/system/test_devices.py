@@ -57,6 +57,31 @@ def test_from_discovery_to_focus_without_typing_an_address(tmp_path: Path) -> No
         assert address in (tmp_path / "scope.yaml").read_text(encoding="utf-8")
 
 
+def test_simulate_tells_how_to_use_it(tmp_path: Path) -> None:
+    words = [*bench.AUTOFOCUS, "simulate", "--set", "sensor_px=800x300"]
+    for options, hints in (((), 2), (("--discovery-port", "0"), 1)):
+        process = subprocess.Popen(
+            [*words, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=bench.environment(tmp_path),
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = process.stdout.readline().strip()
+        said = [process.stderr.readline().strip() for _ in range(1 + hints)]
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        left = process.stderr.read()
+        process.stdout.close()
+        process.stderr.close()
+        assert said[0] == "starex, seed 1: camera 0 and focuser 0; Ctrl-C ends it"
+        assert said[1] == f"focus it:  autofocus run --set camera.address={address} --set focuser.address={address}"
+        assert said[2:] == ["or first:  autofocus devices --write scope.yaml"][: hints - 1]
+        assert left == ""
+
+
 def test_on_alpacas_own_port_and_not_at_all(tmp_path: Path) -> None:
     with bench.simulate(tmp_path, 1, ["sensor_px=800x300"], ("--discovery-port", "32227")) as address:
         found = json.loads(call(tmp_path, "devices", "--json").stdout)
