@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ SAME_SPECTRUM = 0.25
 NARROWEST_RIM_PX = 5.0
 NARROWEST_BAND_PX = 20.0
 HALF_WAY_DOWN = 0.7
+STAR_WIDTHS = 2.0
 
 
 def join_rims(traces: list[Trace]) -> list[Trace]:
@@ -66,12 +68,17 @@ def _joined(first: Trace, other: Trace) -> Trace:
     )
 
 
-def edge_contrast(votes: Votes, trace: Trace) -> float:
-    """How many times wider the top of a ridge is than its edges; 0 where it has no even top."""
+def edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace] = ()) -> float:
+    """How many times wider the top of a ridge is than its edges, without the stars ``upon`` it; 0 without even top."""
     width = trace.width_px
     if width < NARROWEST_BAND_PX:
         return 0.0
     profile, distance = _straightened(votes, trace, 1.5 * width + 10.0, np.argsort(trace.flux)[-BLOCKS // 4 :])
+    for star in upon:
+        place = float(star.center((star.length - 1) / 2) - trace.center((trace.length - 1) / 2))
+        hidden = np.abs(distance - place) < STAR_WIDTHS * star.width_px
+        if not hidden.all():
+            profile[hidden] = np.interp(distance[hidden], distance[~hidden], profile[~hidden])
     inner = np.abs(distance) < 0.25 * width
     sides = [side * distance > 0.8 * width for side in (-1, 1)]
     if min(part.sum() for part in (inner, *sides)) < 4:
@@ -133,8 +140,12 @@ def _straightened(
 
 
 def _edge_px(rising: Doubles) -> float:
-    """Rows from a fifth to four fifths of the height where a profile first rises through its half, as a 10-90 width."""
+    """Rows from a fifth to four fifths of the height where a profile first rises through its half, as a 10-90 width.
+
+    Infinite where it begins or ends in between.
+    """
     half = int(np.argmax(rising > 0.5))
-    low = half - int(np.argmax(rising[: half + 1][::-1] < 0.2))
-    high = half + int(np.argmax(rising[half:] > 0.8))
-    return 1.52 * (high - low - 1.0)
+    below, above = rising[: half + 1][::-1] < 0.2, rising[half:] > 0.8
+    if not (below.any() and above.any()):
+        return np.inf
+    return 1.52 * (float(np.argmax(below)) + float(np.argmax(above)) - 1.0)

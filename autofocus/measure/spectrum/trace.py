@@ -28,7 +28,7 @@ class Trace:
 
     ``coefficients`` are those of u = 2 x / (length - 1) - 1, lowest power first; ``width_px`` is a rough full
     width; ``flux`` and ``flux_err`` are the light of each of `sampling.BLOCKS` parts, ADU per column. ``scatter`` is
-    how far the light of the parts lies off the centre, noise apart, as a part of the Gaussian's sigma.
+    how far the light of a typical part lies off the centre, noise apart, as a part of the Gaussian's sigma.
     """
 
     axis: Axis
@@ -106,10 +106,12 @@ def follow(votes: Votes, ridge: Ridge, straight: int = 2) -> Trace:
 
 
 def _scatter(shift: Doubles, known: Doubles, sigma: float) -> float:
-    """Root mean square of the shifts less that of their noise, in sigmas, over the parts that show enough light."""
-    excess = np.square(shift / sigma) - np.square(1.5 / np.maximum(known, 1e-3))
-    sure = np.where(known > WELL_SEEN, np.square(known), 0.0)
-    return float(np.sqrt(max(float(sure @ excess) / max(float(sure.sum()), 1e-9), 0.0)))
+    """Typical shift, its noise apart, in sigmas, of the parts that show enough light; cosmic rays spoil a few."""
+    sure = known > WELL_SEEN
+    if not sure.any():
+        return 0.0
+    excess = np.square(shift[sure] / sigma) - np.square(1.5 / known[sure])
+    return float(np.sqrt(max(float(middle(excess)), 0.0)))
 
 
 def _powers(votes: Votes) -> Doubles:

@@ -26,7 +26,7 @@ STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
 STEADY_LIGHT = 0.3
-PEAKED = 5.0
+PEAKED = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
     """Look in full, at several columns of each part and, where these show nothing, at all."""
     seen: list[_Seen] = []
     for sampled in (SEVERAL, None):
-        seen = _look(frame, axes, sampled)
+        dark = [axis for axis in axes if not any(one.look.votes.axis == axis and one.look.candidates for one in seen)]
+        lit = [one for one in seen if one.look.votes.axis not in dark]
+        seen = sorted(lit + _look(frame, tuple(dark), sampled), key=lambda one: axes.index(one.look.votes.axis))
         best = min(seen, key=lambda one: one.cost, default=None)
         if len(seen) == 2 and any(_cross(one, other) for one in seen[0].traces for other in seen[1].traces):
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
             return Verdict(best.traces[0], best.traces[1:])
-        if any(one.look.candidates for one in seen):
-            break  # a lamp, seen well enough
     return Verdict(None, reason=_reason(seen))
 
 
@@ -149,7 +149,7 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     sound = _follow_all(votes, look.candidates)
     if not sound:  # what looked like ridges was on a wider one
         sound = _follow_all(votes, look.wider)
-    traces = _apart(join_rims(_apart(sound)))
+    traces = _without_nested(votes, _apart(join_rims(_apart(sound))))
     contrasts = [edge_contrast(votes, trace) for trace in traces]
     lamps = [
         trace
@@ -167,6 +167,31 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     return _Seen(look, stars, even, len(traces) - len(stars) - len(lamps), len(lamps), count)
 
 
+def _without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
+    """Of a wide trace and far narrower ones on it only the one or the others.
+
+    On an evenly lit piece of slit with sharp edges a narrow trace is a star. On any other image it is a part of it, as
+    are two as far from the middle, the rims of a ring.
+    """
+    kept = list(traces)
+    for wide in sorted(traces, key=lambda trace: -trace.width_px):
+        inside = [trace for trace in kept if trace.width_px < 0.5 * wide.width_px and _lies_on(trace, wide)]
+        if not inside or wide not in kept:
+            continue
+        is_ring = len(inside) == 2 and abs(sum(_place(trace) - _place(wide) for trace in inside)) < 0.2 * wide.width_px
+        gone = inside if is_ring or edge_contrast(votes, wide, inside) <= SEEINGS_ACROSS_LINES else [wide]
+        kept = [trace for trace in kept if trace not in gone]
+    return kept
+
+
+def _lies_on(trace: Trace, wide: Trace) -> bool:
+    return abs(_place(trace) - _place(wide)) < 0.7 * wide.width_px
+
+
+def _place(trace: Trace) -> float:
+    return float(trace.center((trace.length - 1) / 2))
+
+
 def _follow_all(votes: Votes, candidates: Sequence[tuple[Trace, Ridge]]) -> list[Trace]:
     """The traces that stand when followed."""
     followed = [follow(votes, ridge) for _, ridge in candidates[:MOST_FOLLOWED]]
@@ -181,8 +206,7 @@ def _apart(traces: list[Trace]) -> list[Trace]:
     """Brightest first, ridges that ended on the same trace only once."""
     kept: list[Trace] = []
     for trace in sorted(traces, key=lambda t: -t.brightness):
-        middle = trace.center((trace.length - 1) / 2)
-        if all(abs(middle - other.center((other.length - 1) / 2)) > 0.7 * other.width_px for other in kept):
+        if not any(_lies_on(trace, other) and trace.width_px >= 0.5 * other.width_px for other in kept):
             kept.append(trace)
     return kept
 
