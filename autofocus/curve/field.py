@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.arcfield import CellFocus, FieldCell, FieldFocus
 from autofocus.measure.lines.typical import typical_width
-from autofocus.model import NAN, CellFocus, FieldCell, FieldFocus, Measurement
+from autofocus.model import NAN, Measurement
 
 Doubles = NDArray[np.float64]
 

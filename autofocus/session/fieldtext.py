@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from autofocus.model import FieldFocus
+from autofocus.arcfield import FieldFocus
 from autofocus.session.advice import shown_error
 
 CLEAR_SIGMAS = 2.0

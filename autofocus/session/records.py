@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autofocus import errors
+from autofocus.arcfield import FieldFocus
 from autofocus.errors import AutofocusError
-from autofocus.model import BestFocus, CurveFit, FieldFocus, FocusCurves, FocusResult, Measurement
+from autofocus.model import BestFocus, CurveFit, FocusCurves, FocusResult, Measurement
 from autofocus.session import jsonform
 from autofocus.session.guidestar import guide_object
 

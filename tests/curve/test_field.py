@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from autofocus.arcfield import FieldCell, FieldFocus
 from autofocus.curve.field import fit_field, levelled
 from autofocus.curve.fit import fit_focus
-from autofocus.model import FieldCell, FieldFocus, Measurement
+from autofocus.model import Measurement
 from autofocus.session.series import analyze
 from autofocus.settings import SearchSettings
 

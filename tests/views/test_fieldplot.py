@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from autofocus.model import CellFocus, FieldCell, FieldFocus, FocusResult, Measurement
+from autofocus.arcfield import CellFocus, FieldCell, FieldFocus
+from autofocus.model import FocusResult, Measurement
 from autofocus.session.fieldtext import field_sentences
 from autofocus.views.fieldplot import field_html, surface
 from autofocus.views.figures import focus_figure

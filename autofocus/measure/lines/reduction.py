@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.arcfield import FieldCell
 from autofocus.measure.lines.bands import Bands, find_bands
 from autofocus.measure.lines.detection import Lines, find_lines
 from autofocus.measure.lines.pieces import Noise, Piece, averaged, cut_pieces, noise_of
@@ -16,7 +17,7 @@ from autofocus.measure.lines.slitimage import SlitImage
 from autofocus.measure.lines.typical import typical_width
 from autofocus.measure.reading import Reading, SpatialProfile
 from autofocus.measure.spectrum.sampling import lengths
-from autofocus.model import Axis, FieldCell, Flag, Frame, Measurement
+from autofocus.model import Axis, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
 Doubles = NDArray[np.float64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autofocus.model import FieldCell
+from autofocus.arcfield import FieldCell
 
 ROBUST_SIGMAS = 2.5
 LEAST_SCATTER = 1e-4
