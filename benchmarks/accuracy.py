@@ -9,9 +9,10 @@ the width, as they would a half-flux radius.
 Every method starts at the same place of the same night and is judged against the optimum of what it looks for: peers
 and ``ours, fwhm`` the narrowest trace, ``ours`` the best signal-to-noise, the best frame the most light. Errors are of
 the drawtube, in steps and in units of the critical focus zone 4.88 λ N² at 550 nm; the light lost is against the
-position with most light. ``bound`` is the RMS error over that of `benchmarks.bound`. The last line compares exposures,
-row by row, with the peer that needs fewest among those that never failed there and whose RMS error is not above ours,
-or three steps. "not declared" is a focuser with 40 steps of play of which no method is told.
+position with most light. ``bound`` is the RMS error over that of `benchmarks.bound` for an observer who knows the laws
+of optics and none of the instrument's numbers. The last line compares exposures, row by row, with the peer that needs
+fewest among those that never failed there and whose RMS error is not above ours, or three steps. "not declared" is a
+focuser with 40 steps of play of which no method is told.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _judged(observer: BenchObserver, focused: bool, stated: float, objective: Ob
         minutes=observer.clock.monotonic() / 60.0,
         light_lost=1.0 - bench.nsig(observer.tube) / bench.nsig(observer.truth("nsig")),
         reason=reason,
-        bound_steps=bound_steps(bench, observer.measured),
+        bound_steps=bound_steps(bench, observer.measured, objective, known="laws"),
     )
 
 

@@ -35,6 +35,23 @@ def test_without_backlash_every_move_is_direct():
     assert waypoints(100, 100, approach="inward", backlash_steps=0) == ()
 
 
+def test_a_reversal_comes_from_the_run_up_where_that_is_longer_than_the_backlash():
+    assert waypoints(100, 140, approach="inward", backlash_steps=0, run_up_steps=60, last="inward") == (200, 140)
+    assert waypoints(100, 140, approach="inward", backlash_steps=80, run_up_steps=60, last="inward") == (220, 140)
+    assert waypoints(100, 60, approach="inward", backlash_steps=0, run_up_steps=60, last="inward") == (60,)
+    assert waypoints(100, 20, approach="inward", backlash_steps=0, run_up_steps=60) == (20,)
+
+
+def test_the_run_up_gives_way_to_the_limits_and_the_backlash_does_not():
+    assert waypoints(100, 180, approach="inward", backlash_steps=0, run_up_steps=60, last="inward", high=200) == (
+        200,
+        180,
+    )
+    assert waypoints(100, 200, approach="inward", backlash_steps=0, run_up_steps=60, last="inward", high=200) == (200,)
+    with pytest.raises(ValueError, match="overshoot to 220"):
+        waypoints(100, 180, approach="inward", backlash_steps=40, run_up_steps=60, last="inward", high=200)
+
+
 def test_an_overshoot_outside_the_travel_is_refused_not_skipped():
     with pytest.raises(ValueError, match="overshoot to 1020"):
         waypoints(900, 980, approach="inward", backlash_steps=40, high=1000)

@@ -65,6 +65,14 @@ def test_hardly_any_light_is_not_to_be_called_focus(series):
     assert "hardly any is left" in judge(curves, series, 3.0, (), [bright, *series]).unsteady
 
 
+def test_under_passing_clouds_every_place_is_seen_again_until_its_light_is_true(make_sky, make_task):
+    shares = (1.0, 0.8, 0.6, 1.0, 0.7, 1.0, 0.5, 0.9, 1.0, 0.65, 1.0, 1.0)
+    sky = make_sky(seed=22, cloud=lambda frame: shares[frame % len(shares)])
+    result = sky.run(focus(make_task(9400)))
+    assert result.outcome == "focused"
+    assert abs(result.best.position - sky.light_focus) <= 5 * result.best.uncertainty
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_cloud_that_clears_slowly_is_never_taken_for_focus(make_sky, make_task, seed):
     """A monotone sweep alone could not tell a cloud that thickens and clears from a curve that is tilted."""

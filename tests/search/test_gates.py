@@ -6,7 +6,7 @@ import pytest
 
 from autofocus.curve.fit import fit_focus, predict
 from autofocus.model import FocusCurves, Measurement, Sample, Sweep
-from autofocus.search.gates import compare, judge
+from autofocus.search.gates import GROWTH, compare, grown, judge, only_fainter
 
 
 def sweep_of(sky, positions):
@@ -41,6 +41,30 @@ def test_noise_without_a_curve_does_not_pass(make_sky):
     for seed in range(8):
         series = sweep_of(make_sky(seed=seed), range(9360, 9369))
         assert not judge(fit_focus(series, objective="snr"), series, 3.0).passed
+
+
+def test_an_end_counts_only_where_the_trace_has_grown_by_half(curves):
+    narrowest = curves.fwhm.value
+    for position, width in curves.fwhm.line:
+        assert grown(curves, position) == (width >= GROWTH * narrowest)
+    assert {grown(curves, position) for position, _ in curves.fwhm.line} == {True, False}
+    assert grown(dataclasses.replace(curves, fwhm=None), 9350.0)  # no width, no objection
+
+
+def test_a_side_without_growth_is_open_however_sharp_the_position(curves, series):
+    near = [m for m in series if m.position >= 9345]  # inward the trace has hardly grown
+    verdict = judge(fit_focus(near, objective="snr"), near, 3.0)
+    assert "inward" in verdict.open_sides
+
+
+def test_only_fainter_is_what_a_passing_cloud_does(curves):
+    expected = predict(curves, curves.best.position)
+    frame = dataclasses.replace(
+        sweep_frame(curves), fwhm_px=expected.fwhm_px, fwhm_err_px=0.01, nsig=0.5 * expected.nsig, nsig_err=0.5
+    )
+    assert only_fainter(compare(curves, frame))
+    wide = dataclasses.replace(frame, fwhm_px=expected.fwhm_px + 4 * expected.fwhm_err_px)
+    assert not only_fainter(compare(curves, wide))
 
 
 def test_no_curve_is_open_on_both_sides():

@@ -51,6 +51,45 @@ def test_without_a_star_the_scan_ends_and_says_where_it_looked(make_sky, make_ta
     assert result.best is None
 
 
+def test_without_a_star_it_is_the_star_that_is_missing_whatever_budget_ended(make_sky, make_task):
+    for budget in ({"max_exposures": 6}, {"time_limit_s": 90.0}):
+        result = make_sky(flux=0.001).run(focus(make_task(9365, **budget)))
+        assert (result.outcome, result.reason) == ("no_focus", "no_spectrum")
+
+
+def test_no_search_believes_fewer_than_seven_frames(make_sky, make_task):
+    for seed in range(3):
+        result = make_sky(seed=seed).run(focus(make_task(9365, tolerance_steps=50)))
+        assert sum(m.used for m in result.measurements) >= 7
+
+
+def test_best_focus_has_two_frames_on_either_side(make_sky, make_task):
+    for seed, offset in enumerate((0, -60, 150)):
+        result = make_sky(seed=seed).run(focus(make_task(9365 + offset)))
+        used = {m.position for m in result.measurements if m.used}
+        assert min(sum(x < result.best.position for x in used), sum(x > result.best.position for x in used)) >= 2
+
+
+def test_widening_passes_by_a_place_that_the_fit_left_out(make_sky, make_task):
+    """Asked for again it would be left out again, and the search would stand still."""
+    sky = make_sky(seed=14, cloud=lambda frame: 0.02 if frame % 4 == 3 else 1.0)
+    result = sky.run(focus(make_task(9425, objective="fwhm")))
+    assert result.outcome == "focused"
+    swept = [sample.position for sample in sky.asked if sample.phase == "sweep"]
+    assert max(swept.count(position) for position in swept) <= 2
+
+
+def test_a_long_run_looks_back_where_it_began_and_a_short_one_does_not(make_sky, make_task):
+    """Only a place seen twice tells focus that moved by itself from focus that was passed."""
+    for cost_s, times in ((20.0, 1), (120.0, 2)):
+        sky = make_sky(seed=9, cost_s=cost_s)
+        result = sky.run(focus(make_task(9380)))
+        first = next(m for m in result.measurements if m.used)
+        again = [m for m in result.measurements if m.used and m.position == first.position]
+        assert result.outcome == "focused"
+        assert len(again) == times
+
+
 def test_a_focus_beyond_the_travel_is_said_to_be_there(make_sky, make_task):
     sky = make_sky(seed=2)
     result = sky.run(focus(make_task(9500, low=9420, high=9900, approach="inward", backlash_steps=40)))

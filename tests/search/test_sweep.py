@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autofocus.search.sweep import symmetric_sweep
+from autofocus.search.sweep import beyond, symmetric_sweep
 
 OPEN = (None, None)
 
@@ -36,6 +36,17 @@ def test_a_travel_shorter_than_the_sweep_is_filled_and_said():
     plan = symmetric_sweep(20, 15, 2, room=(0, 40), approach="outward")
     assert plan.positions == (5, 20, 35)
     assert not plan.fits
+
+
+def test_beyond_carries_a_sweep_on_to_its_half_span_and_at_least_by_one():
+    assert beyond([9340, 9400], 9400, 60, 30, "outward", OPEN) == (9430, 9460)
+    assert beyond([9340, 9470], 9400, 60, 30, "outward", OPEN) == (9500,)
+    assert beyond([9340, 9400], 9330, 60, 30, "inward", OPEN) == (9310, 9280)
+
+
+def test_beyond_ends_where_the_room_ends():
+    assert beyond([9340, 9400], 9400, 60, 30, "outward", (None, 9445)) == (9430, 9445)
+    assert beyond([9340, 9400], 9400, 60, 30, "outward", (None, 9405)) == ()
 
 
 @given(center=st.integers(-50, 1050), spacing=st.floats(1, 80), side=st.integers(1, 6), backlash=st.integers(0, 100))
