@@ -89,16 +89,24 @@ def bound_steps(
     bench: Bench, measurements: Sequence[Measurement], objective: Objective = "snr", known: Known = "curves"
 ) -> float:
     """The smallest standard deviation (steps) that an unbiased estimate from these frames can have; NaN for none."""
+    return all_bounds(bench, measurements, objective)[known]
+
+
+def all_bounds(bench: Bench, measurements: Sequence[Measurement], objective: Objective) -> dict[Known, float]:
+    """`bound_steps` for each kind of knowledge."""
     frames = [one for one in measurements if one.position is not None and one.fwhm_px > 0 and one.nsig > 0]
-    free = PARAMETERS[: FREE[known]]
     if not frames:
-        return float("nan")
-    jacobian = np.stack([_slope(bench.truths.instrument, frames, each) for each in free], axis=-1)
-    prior = np.diag([each.prior**-2.0 for each in free])
+        return dict.fromkeys(FREE, float("nan"))
+    jacobian = np.stack([_slope(bench.truths.instrument, frames, each) for each in PARAMETERS], axis=-1)
+    prior = np.diag([each.prior**-2.0 for each in PARAMETERS])
     information = jacobian.T @ np.linalg.solve(covariance(bench, frames), jacobian) + prior
+    gradient = optimum_gradient(bench, objective)
+    return {known: _bound(information[:free, :free], gradient[:free]) for known, free in FREE.items()}
+
+
+def _bound(information: Array, gradient: Array) -> float:
     if np.linalg.cond(information) > 1e15:
         return float("nan")
-    gradient = optimum_gradient(bench, objective)[: len(free)]
     return float(np.sqrt(gradient @ np.linalg.solve(information, gradient)))
 
 
@@ -178,9 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for objective, curve in zip(OBJECTIVES, (curves.best, curves.nsig, curves.fwhm), strict=True):
                 if curve is not None:
                     error, stated = curve.position - observer.truth(objective), curve.uncertainty
-                    kinds: tuple[Known, ...] = ("laws", "shapes", "curves")
-                    bounds = [bound_steps(observer.bench, observer.measured, objective, kind) for kind in kinds]
-                    found[objective].append([error, stated, error / stated, *bounds])
+                    bounds = all_bounds(observer.bench, observer.measured, objective)
+                    told = [bounds["laws"], bounds["shapes"], bounds["curves"]]
+                    found[objective].append([error, stated, error / stated, *told])
         for objective, rows in found.items():
             numbers = " | ".join(f"{value:.2f}" for value in np.sqrt(np.mean(np.square(rows), axis=0)))
             print(f"| {name} | {objective} | {numbers} |", flush=True)
