@@ -179,6 +179,9 @@ def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doub
 
 def _impossible(residual: Doubles, expected: Doubles, noise: Noise) -> Mask:
     """The pixels that noise and the shape of a profile cannot explain, and their neighbours as far as they are hit."""
+    least = np.sqrt(noise.read_variance + noise.shot_factor * expected.min(axis=1))
+    if not (np.maximum(residual.max(axis=1), -residual.min(axis=1)) > REJECT_SIGMAS * least).any():
+        return np.zeros(residual.shape, dtype=bool)
     around = expected.copy()
     np.maximum(around[1:], expected[:-1], out=around[1:])
     np.maximum(around[:-1], expected[1:], out=around[:-1])

@@ -12,8 +12,10 @@ from autofocus.measure.spectrum.background import straight_span
 from autofocus.measure.spectrum.model_fit import ProfileFit, with_ripples
 from autofocus.measure.spectrum.neighbours import FAINTEST, places_beside, unexplained
 from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, at_phases, average, clean, cut_strip
+from autofocus.measure.spectrum.ridge import Ridge, collect_votes
+from autofocus.measure.spectrum.sampling import SEVERAL
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
-from autofocus.measure.spectrum.trace import Trace
+from autofocus.measure.spectrum.trace import Trace, follow
 from autofocus.measure.spectrum.verdict import find_trace
 from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle, missed_width
 from autofocus.model import NAN, Flag, Frame, Measurement
@@ -27,6 +29,7 @@ SAMPLES_PER_WIDTH = 15
 WIDTH_WITHOUT_PHASE = 8.0
 BLENDED_FRACTION = 0.02
 BRIGHT = 0.2
+ASTRAY_WIDTHS = 1.7
 
 
 def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
@@ -65,21 +68,32 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     reach = int(max(2.5 * (30 if wanted == "auto" else wanted), 6.0 * trace.width_px))
     places = places_beside(trace, verdict.others, 0.5 * (columns[0] + columns[1] - 1), reach + 2 * trace.width_px)
     found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, places)
-    if found is not None and found.fit.radius > 0.0 and abs(found.fit.center) > 0.5 * found.fit.radius:
-        # What was followed is one rim of a doughnut: measure about its middle.
-        trace = _moved(trace, found.fit.center, found.fit.rough_width)
+    if found is not None and _is_astray(trace, found.fit):
+        trace, moved = _about_middle(frame, trace, found.fit), found.fit.center
         reach = max(reach, int(4.0 * trace.width_px))
-        rest = tuple(place - found.fit.center for place in found.fit.places)
+        rest = tuple(place - moved for place in found.fit.places)
         found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, rest)
     if found is None:
         return Reading(_nothing(frame, "the trace is cut off by the edge of the frame"), trace=trace)
     return _fill(frame, settings, trace, found)
 
 
-def _moved(trace: Trace, shift_px: float, width_px: float) -> Trace:
-    """The trace beside itself."""
+def _is_astray(trace: Trace, fit: ProfileFit) -> bool:
+    """Whether what was followed is one rim of a doughnut, or some place on the flat top of a disc."""
+    aside = abs(fit.center) > 0.5 * fit.radius
+    return fit.radius > 0.0 and (aside or fit.rough_width > ASTRAY_WIDTHS * trace.width_px)
+
+
+def _about_middle(frame: Frame, trace: Trace, fit: ProfileFit) -> Trace:
+    """The trace followed once more, about the middle of the disc and at its width."""
     first, *others = trace.coefficients
-    return replace(trace, coefficients=(first + shift_px, *others), width_px=width_px)
+    moved = replace(trace, coefficients=(first + fit.center, *others), width_px=fit.rough_width)
+    votes = collect_votes(frame, trace.axis, SEVERAL)
+    if votes is None:
+        return moved
+    middle = float(moved.center(0.5 * (trace.length - 1)))
+    again = follow(votes, Ridge(middle, trace.slant_px, fit.rough_width, trace.significance))
+    return replace(again, width_px=fit.rough_width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
