@@ -227,7 +227,7 @@ class SimulatorSettings(Section):
     """The simulated bench in place of real devices."""
 
     instrument: str = "starex"
-    """starex, uvex, alpy600, lhires or longslit"""
+    """starex, uvex, alpy600, lhires, longslit, or guidecam, a camera without a slit"""
     seed: Annotated[int, Field(ge=0)] = 1
     """another seed is another night: other optima, other seeing"""
     speed: Positive = 1.0

@@ -18,6 +18,7 @@ LEVELS = 7  # smoothing by 1, 2, 4 … 64 px
 LEAST_SIDE_PX = 12  # of a halved frame
 SIGMAS = 7.0
 MOST_SPOTS = 600  # at one level
+PER_SIZE = 0.8  # and not 1, which white noise alone would have: two stars side by side are not to be one large one
 OWN_RADII = 2.0  # of a spot's size, within which a less clear maximum is part of it
 
 
@@ -25,7 +26,7 @@ OWN_RADII = 2.0  # of a spot's size, within which a less clear maximum is part o
 class Spot:
     """A maximum of the smoothed frame: where, frame pixels; its size; its flux, roughly.
 
-    ``clearness`` is its height over what the noise of single pixels comes to when smoothed.
+    ``clearness`` is its height over what the noise of single pixels comes to when smoothed; less for large ones.
     """
 
     x: float
@@ -76,9 +77,9 @@ def _maxima(image: Image, size: int, noise_adu: float) -> list[Spot]:
     rows, columns, height = rows[top] + 1, columns[top] + 1, height[top]
     best = np.argsort(-height)[:MOST_SPOTS]
     # a Gaussian of the smoothing's own width is lowered to half by it: its flux is 8 π σ² heights
-    area = 8.0 * np.pi * size**2
+    area, gain = 8.0 * np.pi * size**2, size**PER_SIZE / noise_adu
     return [
-        Spot((column + 0.5) * size - 0.5, (row + 0.5) * size - 0.5, float(size), value * size / noise_adu, value * area)
+        Spot((column + 0.5) * size - 0.5, (row + 0.5) * size - 0.5, float(size), value * gain, value * area)
         for row, column, value in zip(rows[best].tolist(), columns[best].tolist(), height[best].tolist(), strict=True)
     ]
 

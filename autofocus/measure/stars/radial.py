@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SCALE = 0.76  # width of the Gaussian under the polynomials, in half-flux radii: 0.9 of a Gaussian star's own
-LEAST_TERMS = 4
+LEAST_TERMS = 5
 MOST_TERMS = 9
 PX_PER_TERM = 1.5  # of half-flux radius: what is larger shows more
 GRID = 400

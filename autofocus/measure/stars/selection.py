@@ -17,7 +17,7 @@ from autofocus.model import Flag, Frame
 FIRST_MEASURED = 8  # they show what size the stars are
 CLEAR = 0.1  # of the clearest spot: what stands out less is not among the first
 MOST_MEASURED = 60
-WASTED = 0.3  # of the frame: what spots that are no stars may cost
+WASTED = 0.1  # of the frame: what spots that are no stars may cost
 SPOT_AREA = 8.0  # side of a star's aperture, in sizes of its spot
 SPOT_SIZES = (0.2, 4.0)  # sizes of the spots of stars, in half-flux radii of the clearest ones
 MOST_USED = 30  # the brightest of those that can be trusted: much the same ones in every frame of a sweep

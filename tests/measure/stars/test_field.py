@@ -110,13 +110,18 @@ def test_stars_at_the_edge_saturated_or_blended_do_not_count():
     [
         (((250.3, 200.2, 3e6),), Flag.SATURATED),
         (((3.0, 200.0, 60000.0),), Flag.TRUNCATED_WINDOW),
-        (((200.0, 150.0, 50000.0), (205.0, 152.0, 45000.0)), Flag.BLENDED),
     ],
 )
 def test_where_there_is_nothing_better_it_is_measured_and_flagged(stars, flag):
     found = measured(Scene(stars, Image(3.0)))
     assert flag in found.flags
     assert found.fwhm_px > 2.5
+
+
+def test_a_close_pair_alone_is_measured_as_one_and_said_to_be_long():
+    found = measured(Scene(((200.0, 150.0, 50000.0), (206.0, 152.0, 45000.0)), Image(3.0)))
+    assert len(found.stars) == 1
+    assert "times as long as wide" in found.notes[0]
 
 
 def test_hot_pixels_and_tracks_are_no_stars():
