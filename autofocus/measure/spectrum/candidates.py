@@ -88,7 +88,7 @@ def look_along(votes: Votes) -> Look:
         least = lamp * (CONTRAST + trace.width_px / votes.across)
         if trace.width_px > WIDE_PX:
             least = max(least, PEDESTAL * votes.pixel_noise)
-        if height(trace) <= least or _is_ripple(trace, ridge, running, holes):
+        if height(trace) <= least or _is_ripple(trace, ridge, running, holes, lamp):
             ripples.append(trace)
         else:
             own.append((trace, ridge))
@@ -237,16 +237,17 @@ def _is_hole(hole: Trace) -> bool:
     return float(np.median(sigmas)) > 0.5 and float(sigmas.sum() / np.sqrt(sigmas.size)) > 5.0
 
 
-def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], holes: list[Trace]) -> bool:
+def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], holes: list[Trace], lamp: float) -> bool:
     """Whether dips of like depth stand beside the ridge: an uneven slit and a fixed pattern go both ways.
 
-    One ridge far above all the others need not be as far above the dips. The gap between two stars, or the hole of a
-    doughnut, is a dip as well, but lies between the two highest ridges.
+    One ridge far above all the others, and above what light there is to be uneven, need not be as far above the
+    dips. The gap between two stars, or the hole of a doughnut, is a dip as well, but lies between the two highest
+    ridges.
     """
     own = height(trace)
     clear = CLEAR_OF_RIPPLES if ridge.significance > SURE else CLEAR_WHERE_WEAK
     highest = sorted((height(other) for other, _ in running), reverse=True)[:2]
-    if len(holes) >= MANY_HOLES and own > CLEAR_OF_MANY * max(highest[1:], default=0.0):
+    if own > lamp and len(holes) >= MANY_HOLES and own > CLEAR_OF_MANY * max(highest[1:], default=0.0):
         clear = CLEAR_OF_MANY
     pair = [_place(other) for other, _ in running if height(other) >= highest[-1]]
     for hole in holes:
