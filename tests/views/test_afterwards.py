@@ -88,7 +88,7 @@ def test_report_makes_page_and_picture_again(autofocus, session, tmp_path):
     assert json.loads(out) == {"report": str(tmp_path / "else.html")}
     code, _, err = autofocus("report", tmp_path / "nowhere")
     assert code == 7
-    assert "cannot be read" in err
+    assert "nowhere is no session: there is no such folder" in err
 
 
 def test_measure_draws_one_picture_for_each_file(autofocus, tmp_path):
