@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.trace import Trace
+from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.model import Measurement
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import shift as shifted
 
-from autofocus.measure.spectrum.sampling import ABSURD, along, lengths
+from autofocus.measure.spectrum.finding.sampling import ABSURD, along, lengths
 from autofocus.model import Axis, Frame
 
 Doubles = NDArray[np.float64]

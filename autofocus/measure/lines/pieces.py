@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autofocus.measure.lines.bands import Bands
 from autofocus.measure.lines.detection import Lines
-from autofocus.measure.spectrum.sampling import ABSURD, along, lengths
+from autofocus.measure.spectrum.finding.sampling import ABSURD, along, lengths
 from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]

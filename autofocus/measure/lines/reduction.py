@@ -16,7 +16,7 @@ from autofocus.measure.lines.shared import Profiles, SharedFit, fit_shared
 from autofocus.measure.lines.slitimage import SlitImage
 from autofocus.measure.lines.typical import typical_width
 from autofocus.measure.reading import Reading, SpatialProfile
-from autofocus.measure.spectrum.sampling import lengths
+from autofocus.measure.spectrum.finding.sampling import lengths
 from autofocus.model import Axis, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 

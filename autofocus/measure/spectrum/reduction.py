@@ -8,16 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.reading import Reading, SpatialProfile
-from autofocus.measure.spectrum.background import straight_span
-from autofocus.measure.spectrum.model_fit import ProfileFit, with_ripples
-from autofocus.measure.spectrum.neighbours import FAINTEST, places_beside, unexplained
-from autofocus.measure.spectrum.profile import CleanStrip, Samples, Strip, at_phases, average, clean, cut_strip
-from autofocus.measure.spectrum.ridge import Ridge, collect_votes
-from autofocus.measure.spectrum.sampling import SEVERAL
+from autofocus.measure.spectrum.finding.ridge import Ridge, collect_votes
+from autofocus.measure.spectrum.finding.sampling import SEVERAL
+from autofocus.measure.spectrum.finding.trace import Trace, follow
+from autofocus.measure.spectrum.finding.verdict import find_trace
+from autofocus.measure.spectrum.fitting.background import straight_span
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, with_ripples
+from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, places_beside, unexplained
+from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average, clean, cut_strip
+from autofocus.measure.spectrum.fitting.width import (
+    Doubt,
+    believed_width,
+    fit_profile,
+    half_maximum_middle,
+    missed_width,
+)
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
-from autofocus.measure.spectrum.trace import Trace, follow
-from autofocus.measure.spectrum.verdict import find_trace
-from autofocus.measure.spectrum.width import Doubt, believed_width, fit_profile, half_maximum_middle, missed_width
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.model_fit import ProfileFit
-from autofocus.measure.spectrum.profile import CleanStrip
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
+from autofocus.measure.spectrum.fitting.profile import CleanStrip
 
 Doubles = NDArray[np.float64]
 

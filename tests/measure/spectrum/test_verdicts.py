@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autofocus.measure.spectrum.verdict import find_trace
+from autofocus.measure.spectrum.finding.verdict import find_trace
 from autofocus.model import Frame
 from tests.measure.scene_table import table
 from tests.measure.scenes import Scene

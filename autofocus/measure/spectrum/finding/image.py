@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.candidates import quantiles
-from autofocus.measure.spectrum.ridge import Votes
-from autofocus.measure.spectrum.sampling import ABSURD, BLOCKS, along
-from autofocus.measure.spectrum.trace import Trace
+from autofocus.measure.spectrum.finding.candidates import quantiles
+from autofocus.measure.spectrum.finding.ridge import Votes
+from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, along
+from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.sampling import BLOCKS, Doubles, Floats, sample_parts
+from autofocus.measure.spectrum.finding.sampling import BLOCKS, Doubles, Floats, sample_parts
 from autofocus.model import Axis, Frame
 
 Real = TypeVar("Real", np.float32, np.float64)

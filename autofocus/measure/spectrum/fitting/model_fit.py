@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.profile import Noise, Samples
-from autofocus.measure.spectrum.star_model import HEIGHTS, Ripples, StarModel
+from autofocus.measure.spectrum.fitting.profile import Noise, Samples
+from autofocus.measure.spectrum.fitting.star_model import HEIGHTS, Ripples, StarModel
 
 Doubles = NDArray[np.float64]
 

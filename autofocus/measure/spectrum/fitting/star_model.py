@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum import disc, shape
+from autofocus.measure.spectrum.fitting import disc, shape
 
 Doubles = NDArray[np.float64]
 Kind = Literal["moffat", "disc"]

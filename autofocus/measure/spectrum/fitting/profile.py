@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.background import away_from_trace, column_level, column_median, median
-from autofocus.measure.spectrum.sampling import ABSURD, along
-from autofocus.measure.spectrum.trace import Trace
+from autofocus.measure.spectrum.finding.sampling import ABSURD, along
+from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.fitting.background import away_from_trace, column_level, column_median, median
 from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]

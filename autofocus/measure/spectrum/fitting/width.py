@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.model_fit import ProfileFit, fit_model
-from autofocus.measure.spectrum.profile import Noise, Samples
-from autofocus.measure.spectrum.star_model import StarModel
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_model
+from autofocus.measure.spectrum.fitting.profile import Noise, Samples
+from autofocus.measure.spectrum.fitting.star_model import StarModel
 
 Doubles = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.model_fit import ProfileFit
-from autofocus.measure.spectrum.profile import Noise, Samples
-from autofocus.measure.spectrum.trace import Trace
+from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
+from autofocus.measure.spectrum.fitting.profile import Noise, Samples
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.ridge import Ridge, Sums, Votes, find_dips, find_ridges, middle, steps_noise, sum_votes
-from autofocus.measure.spectrum.sampling import Doubles
-from autofocus.measure.spectrum.trace import Trace, survey
+from autofocus.measure.spectrum.finding.ridge import (
+    Ridge,
+    Sums,
+    Votes,
+    find_dips,
+    find_ridges,
+    middle,
+    steps_noise,
+    sum_votes,
+)
+from autofocus.measure.spectrum.finding.sampling import Doubles
+from autofocus.measure.spectrum.finding.trace import Trace, survey
 
 SURE = 20.0
 ONE_IMAGE = 0.2

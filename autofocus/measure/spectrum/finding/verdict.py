@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofocus.measure.spectrum.candidates import EVEN, Look, is_continuous, look_along, most_lamp_light, unevenness
-from autofocus.measure.spectrum.clear import clear_trace
-from autofocus.measure.spectrum.image import continuum, edge_contrast, is_slope, join_rims
-from autofocus.measure.spectrum.ridge import Ridge, Votes, collect_votes
-from autofocus.measure.spectrum.sampling import ABSURD, BLOCKS, FEW, SEVERAL
-from autofocus.measure.spectrum.trace import Trace, follow
+from autofocus.measure.spectrum.finding.candidates import (
+    EVEN,
+    Look,
+    is_continuous,
+    look_along,
+    most_lamp_light,
+    unevenness,
+)
+from autofocus.measure.spectrum.finding.clear import clear_trace
+from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, join_rims
+from autofocus.measure.spectrum.finding.ridge import Ridge, Votes, collect_votes
+from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, FEW, SEVERAL
+from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.model import Axis, Frame
 
 MANY_LINES = 4

@@ -1,0 +1,1 @@
+"""Where the trace runs, and why there is none."""
