@@ -155,26 +155,29 @@ def _least_squares(
         _first_heights(model, p, samples, weight, y)
     rows, values = model.priors(max(abs(float(p[2])), 1e-9), reach)
 
+    bumps = None if model.ripples is None else model.ripples.columns(distance)
+    target = np.concatenate([y, values])
+
     def linearise(at: Doubles) -> tuple[Doubles, Doubles, float]:
-        jacobian = np.concatenate([model.jacobian(at, distance, scale, box) * weight, rows])
-        r = np.concatenate([y, values]) - jacobian[:, :n] @ at[:n]
+        jacobian = np.concatenate([model.jacobian(at, distance, scale, box, bumps) * weight, rows])
+        r = target - jacobian[:, :n] @ at[:n]
         r[size:] -= rows[:, n:] @ at[n:]
         return jacobian, r, float(r @ r)
 
     jacobian, r, cost = linearise(p)
-    normal, gradient, damping = jacobian.T @ jacobian, jacobian.T @ r, 1e-3
+    normal, gradient, damping, easing = jacobian.T @ jacobian, jacobian.T @ r, 1e-3, 0.1
     for _ in range(steps):
         trial = p + _solve(normal, damping, gradient)
         trial[n:] = np.minimum(np.maximum(trial[n:], low), high)
         jacobian, trial_r, trial_cost = linearise(trial)
         if not trial_cost <= cost:
-            damping *= 10.0
+            damping, easing = damping * 10.0, 1.0  # less was too little here, and would be at the next step
             if damping > 1e5:
                 break
             continue
         settled = cost - trial_cost < enough and damping < HEAVY
-        p, r, cost, damping = trial, trial_r, trial_cost, max(damping * 0.1, 1e-9)
-        normal, gradient = jacobian.T @ jacobian, jacobian.T @ r
+        p, r, cost, damping = trial, trial_r, trial_cost, max(damping * easing, 1e-9)
+        normal, gradient, easing = jacobian.T @ jacobian, jacobian.T @ r, 0.1
         if settled:
             break
     chi2 = float(r[:size] @ r[:size]) / max(size - max(model.size - len(values), 4), 1)

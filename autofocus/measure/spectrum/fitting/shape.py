@@ -14,7 +14,8 @@ Doubles = NDArray[np.float64]
 
 WING_LEAST, WING_MOST = -0.9, 0.85
 
-_NODES = tuple(np.polynomial.legendre.leggauss(count) for count in (5, 3, 2))  # enough for 1e-4 of the height
+_RULES = (np.polynomial.legendre.leggauss(count) for count in (5, 3, 2))  # enough for 1e-4 of the height
+_NODES = tuple((0.5 * nodes[:, None], 0.5 * weights) for nodes, weights in _RULES)
 _LN2 = float(np.log(2.0))
 
 
@@ -27,14 +28,17 @@ def moffat(distance: Doubles, width: float, wing: float) -> Doubles:
     return _moffat_base(distance, width, wing)[0]
 
 
-def _moffat_base(distance: Doubles, width: float, wing: float) -> tuple[Doubles, Doubles, Doubles, float]:
-    """The Moffat, the square of the distance in half widths, the base of the power, and the wing used."""
+def _moffat_base(distance: Doubles, width: float, wing: float) -> tuple[Doubles, Doubles, Doubles, Doubles, float]:
+    """The Moffat, the square of the distance in half widths, the base of the power, its log, and the wing used."""
     wing = wing if abs(wing) > 1e-5 else 1e-5
-    square = np.square(2.0 / width * distance)
-    base = 1.0 + (2.0**wing - 1.0) * square
+    square = np.square((2.0 / width) * distance)
+    base = (2.0**wing - 1.0) * square
+    base += 1.0
     if wing < 0:
-        base = np.maximum(base, 1e-30)
-    return np.asarray(np.exp(np.log(base) * (-1.0 / wing))), square, base, wing
+        np.maximum(base, 1e-30, out=base)
+    log = np.log(base)
+    value = log * (-1.0 / wing)
+    return np.exp(value, out=value), square, base, log, wing
 
 
 def moffat_area(width: float, wing: float) -> float:
@@ -49,32 +53,35 @@ def moffat_area(width: float, wing: float) -> float:
     return float(0.5 * width / np.sqrt(2.0**wing - 1.0) * np.sqrt(np.pi) * np.exp(gammaln(beta - 0.5) - gammaln(beta)))
 
 
-def _nodes(width: float, box: Doubles | float) -> tuple[Doubles, Doubles]:
-    """Where in the box to look, shape (samples or none, nodes), and the weights."""
+def _nodes(distance: Doubles, width: float, box: Doubles | float) -> tuple[Doubles, Doubles]:
+    """Where in the box about each distance to look, shape (nodes, samples), and the weights."""
     nodes, weights = _NODES[0 if width < 2.5 else 1 if width < 6.0 else 2]
-    return np.multiply.outer(box, 0.5 * nodes), 0.5 * weights
+    return nodes * box + distance, weights
 
 
 def star(distance: Doubles, width: float, wing: float, box: Doubles | float = 1.0) -> Doubles:
     """The Moffat averaged over ``box`` px: a pixel, or more where columns of several phases are averaged."""
-    places, weights = _nodes(width, box)
-    return np.asarray(_moffat_base(distance[:, None] + places, width, wing)[0] @ weights)
+    places, weights = _nodes(distance, width, box)
+    return np.asarray(weights @ _moffat_base(places, width, wing)[0])
 
 
 def star_gradient(distance: Doubles, width: float, wing: float, box: Doubles | float = 1.0) -> Doubles:
-    """The `star` and its derivatives by distance, ln width and wing; shape (samples, 4)."""
-    places, weights = _nodes(width, box)
-    at = distance[:, None] + places
-    value, square, base, wing = _moffat_base(at, width, wing)
-    over = value / base
-    slope = over * at
-    gradient = np.empty((distance.size, 4))
-    gradient[:, 0] = value @ weights
+    """The `star` and its derivatives by distance, ln width and wing; shape (4, samples)."""
+    at, weights = _nodes(distance, width, box)
+    value, square, base, log, wing = _moffat_base(at, width, wing)
+    gradient = np.empty((4, distance.size))
+    gradient[0] = weights @ value
+    over = np.divide(value, base, out=base)
+    np.multiply(value, log, out=log)
     rate = -8.0 * (2.0**wing - 1.0) / wing / width**2
-    gradient[:, 1] = rate * (slope @ weights)
-    gradient[:, 2] = -rate * ((slope * at) @ weights)
-    gradient[:, 3] = (value * np.log(base)) @ (weights / wing**2)
-    gradient[:, 3] -= (over * square) @ (_LN2 * 2.0**wing / wing * weights)
+    at *= over
+    gradient[1] = (rate * weights) @ at
+    over *= square
+    # Both the width and the base of the power act through the squared distance.
+    squares = weights @ over
+    gradient[2] = (-0.25 * width**2 * rate) * squares
+    gradient[3] = (weights / wing**2) @ log
+    gradient[3] -= (_LN2 * 2.0**wing / wing) * squares
     return gradient
 
 

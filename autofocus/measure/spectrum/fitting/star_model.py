@@ -131,9 +131,17 @@ class StarModel:
         return columns
 
     def jacobian(
-        self, p: Doubles, distance: Doubles, scale: Doubles | float = 1.0, box: Doubles | float = 1.0
+        self,
+        p: Doubles,
+        distance: Doubles,
+        scale: Doubles | float = 1.0,
+        box: Doubles | float = 1.0,
+        bumps: Doubles | None = None,
     ) -> Doubles:
-        """Derivatives by all parameters, shape (samples, size); the first ``linear`` of them are the `columns`."""
+        """Derivatives by all parameters, shape (samples, size); the first ``linear`` of them are the `columns`.
+
+        ``bumps`` are the columns of the ripples at these distances where they are known already.
+        """
         first, heights, shapes = self.linear, self.heights, SHAPES[self.kind]
         smooth = HEIGHTS[self.kind]
         jacobian = np.zeros((distance.size, self.size))
@@ -142,7 +150,7 @@ class StarModel:
         parts, changes = self._linearised(form, distance - form[0], p[2 : 2 + smooth], box)
         jacobian[:, 2 : 2 + smooth] = parts
         if self.ripples is not None:
-            jacobian[:, 2 + smooth : heights.stop] = self.ripples.columns(distance)
+            jacobian[:, 2 + smooth : heights.stop] = self.ripples.columns(distance) if bumps is None else bumps
         jacobian[:, first : first + shapes] = changes
         jacobian[:, heights] *= np.reshape(scale, (-1, 1))
         jacobian[:, first : first + shapes] *= np.reshape(scale, (-1, 1))
@@ -162,7 +170,7 @@ class StarModel:
         """The parts of one star of these heights, and its derivatives by the parameters of its shape, centre first."""
         if self.kind == "moffat":
             gradient = shape.star_gradient(off, float(np.exp(form[1])), float(form[2]), box)
-            parts, changes = gradient[:, :1], heights[0] * gradient[:, 1:]
+            parts, changes = gradient[:1].T, heights[0] * gradient[1:].T
         else:
             parts, changes = self._disc(form).linearised(off, heights, float(np.mean(box)))
         changes[:, 0] *= -1.0
