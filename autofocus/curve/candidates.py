@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autofocus.curve.hyperbola import Array, hyperbola, hyperbola_starts, skew_hyperbola
-from autofocus.curve.optical import optical, optical_starts
+from autofocus.curve.optical import beside_slit, optical, optical_starts
 from autofocus.curve.series import LIGHT, WIDTH, Series
 from autofocus.curve.throughput import throughput, throughput_starts
 
@@ -28,7 +29,8 @@ class Candidate:
 
     ``curves(theta, x, seeing, jitter)`` gives FWHM and NSIG, shape (batch, points, 2), 1 for a channel it does not
     model; ``mean`` and ``sd`` (k,) are the priors; ``misfit`` is how far (relative) the model lies from brute-force
-    optics in focus, and how much further per squared logarithm of the width's growth.
+    optics in focus, and how much further per squared logarithm of the width's growth. ``beside_slit`` tells of starts
+    (batch, k) whether their star stands beside the slit's middle, None for a model without two such branches.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Candidate:
     curves: Callable[[Array, Array, Array | float, Array | float], Array]
     starts: Callable[[Series], Array]
     misfit: tuple[float, float]
+    beside_slit: Callable[[Array], NDArray[np.bool_]] | None = None
 
 
 # centre, ln floor, ln slope (, skewness: a cut blur is 2 : √3 as wide as a whole one); all in scaled units
@@ -123,7 +126,7 @@ def together(*, obstructed: bool) -> Candidate:
     def starts(series: Series) -> Array:
         return optical_starts(*_width_of(series), *_light_of(series), obstructed=obstructed)
 
-    return Candidate(name, name, name, mean, sd, curves, starts, OPTICAL_MISFIT)
+    return Candidate(name, name, name, mean, sd, curves, starts, OPTICAL_MISFIT, beside_slit)
 
 
 def candidates(series: Series, least_places: int) -> tuple[Candidate, ...]:

@@ -17,7 +17,7 @@ from autofocus.curve.hyperbola import Array
 from autofocus.curve.objective import Decision, decide_by, describe_losses, within_best
 from autofocus.curve.outliers import most_dropped, worst_outlier
 from autofocus.curve.series import LIGHT, WIDTH, Series, build, sort_out
-from autofocus.curve.solve import Solution, solve
+from autofocus.curve.solve import Solution, first_guesses, solve
 from autofocus.model import NAN, BestFocus, CurveFit, FocusCurves, Measurement, Metric, Objective
 
 LEAST_PLACES = 4
@@ -104,13 +104,15 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
         places = 0 if series is None else max(series.places(WIDTH), series.places(LIGHT))
         return FocusCurves(left_out=left_out, warnings=(f"{places} positions measured: a curve needs {LEAST_PLACES}",))
     allowed = most_dropped(series.x.size)
-    starts: dict[str, Array] = {}
+    starts: dict[str, list[Array]] = {}
     while True:
         models = candidates(series, LEAST_PLACES)
-        solutions = _solved(models, series, starts)
+        solutions = _distinct(_solved(models, series, starts))
         if not solutions:
             return FocusCurves(left_out=left_out, warnings=("no curve could be fitted to such numbers",))
-        starts = {one.candidate.name: one.theta for one in solutions}
+        starts = {}
+        for one in solutions:
+            starts.setdefault(one.candidate.name, []).append(one.theta)
         if series.has[:, LIGHT].any() and max(one.scatter[1] for one in solutions) >= SUSPECT_TRANSPARENCY:
             solutions = _distinct(solutions + _solved(models, series, {}, transparency=CLOUDED_TRANSPARENCY))
         best = min(solutions, key=lambda one: one.aicc)
@@ -126,17 +128,18 @@ def fit_models(measurements: Sequence[Measurement]) -> Fitted | FocusCurves:
 
 
 def _solved(
-    models: Sequence[Candidate], series: Series, starts: dict[str, Array], transparency: float | None = None
+    models: Sequence[Candidate], series: Series, starts: dict[str, list[Array]], transparency: float | None = None
 ) -> list[Solution]:
     """The fits of the models, without any that numbers out of all reason made singular."""
     solutions = []
     for model in models:
-        try:
-            one = solve(model, series, starts.get(model.name), transparency=transparency)
-        except np.linalg.LinAlgError:
-            continue
-        if math.isfinite(one.aicc) and np.all(np.isfinite(one.covariance)) and np.all(np.isfinite(one.theta)):
-            solutions.append(one)
+        for start in starts.get(model.name) or first_guesses(model, series):
+            try:
+                one = solve(model, series, start, transparency=transparency)
+            except np.linalg.LinAlgError:
+                continue
+            if math.isfinite(one.aicc) and np.all(np.isfinite(one.covariance)) and np.all(np.isfinite(one.theta)):
+                solutions.append(one)
     return solutions
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erf
 
 from autofocus.curve.hyperbola import Array, hyperbola_starts
@@ -38,6 +39,7 @@ def _slices(count: int) -> tuple[Array, Array, Array]:
 DISC, SHADOW = _slices(SLICES), _slices(SHADOW_SLICES)
 HALF_WIDTH_OF_SIGMA = np.sqrt(2.0 * np.log(2.0))
 CORES = np.array([0.65, 0.35])  # shares of the seeing's core and wings
+OFFSETS = (0.1, 0.7, 1.5)  # half-widths of the slit, to begin with: in it, and beside its middle
 LN_WINGS = 0.69  # of the ratio of their widths for β = 3.5
 TOPS = np.linspace(0.0, 0.8, 9)  # where a doughnut may be brightest, in semi-axes
 LARGEST_OBSTRUCTION = 0.6
@@ -127,6 +129,11 @@ class _Blur:
         return light.reshape(flat), reach.reshape(flat), sigma.reshape(flat)
 
 
+def beside_slit(theta: Array) -> NDArray[np.bool_]:
+    """Whether the star of each row (batch,) stands beside the middle of the slit."""
+    return np.asarray(np.abs(theta[:, 8]) > OFFSETS[0])
+
+
 def optical(theta: Array, x: Array, seeing: Array | float = 1.0, jitter: Array | float = 0.0) -> tuple[Array, Array]:
     """FWHM and NSIG of one star from the same few parameters.
 
@@ -174,7 +181,7 @@ def optical_starts(x: Array, width: Array, light_x: Array, light: Array, *, obst
     for center, floor, slope in hyperbola_starts(x, width)[::2]:
         sigma = np.exp(floor) / (2.0 * HALF_WIDTH_OF_SIGMA)
         for light_center in light_centers(light_x, light):
-            for ratio, off in product((0.6, 1.2, 2.5), (0.1, 0.7, 1.5)):
+            for ratio, off in product((0.6, 1.2, 2.5), OFFSETS):
                 half = ratio * sigma
                 brightest = max(sigma, off * half)  # beside the slit, some defocus brings light in
                 peak = float(passed(np.array(brightest), off * half, half))

@@ -54,10 +54,8 @@ class Solution:
     aicc: float
 
 
-def solve(
-    candidate: Candidate, series: Series, start: Array | None = None, *, transparency: float | None = None
-) -> Solution:
-    """Fit by alternating weighted least squares and the weighing of the scatters, from the best of many starts.
+def solve(candidate: Candidate, series: Series, start: Array, *, transparency: float | None = None) -> Solution:
+    """Fit by alternating weighted least squares and the weighing of the scatters, from one start (`first_guesses`).
 
     ``transparency`` is the scatter to begin with, None: the likeliest beforehand. Under clouds there may be an answer
     of its own for each: light that changes with focus under a clear sky, or with time.
@@ -66,7 +64,7 @@ def solve(
     scatter = grid[[int(np.argmax(log_prior))]]
     if transparency is not None:
         scatter[0, 1] = transparency
-    theta = _best_start(candidate, series) if start is None else start
+    theta = start
     temper = np.ones(series.x.size)
     look = look_at(candidate, series, theta)
     for _ in range(ROUNDS):
@@ -180,12 +178,21 @@ def _squares(frames: FrameNoise, scatter: Array, residual: Array) -> Array:
     return np.asarray(np.sum(np.einsum("nab,nb->na", whitener(frames.each(scatter))[0], residual) ** 2, axis=1))
 
 
-def _best_start(candidate: Candidate, series: Series) -> Array:
+def first_guesses(candidate: Candidate, series: Series) -> tuple[Array, ...]:
+    """Parameters (k,) to begin a search from: the likeliest start, and that of the other branch if there are two.
+
+    A star in the slit and one beside it are optima of their own, and no search finds the way from one to the other.
+    """
     starts = candidate.starts(series)
     curves = candidate.curves(starts, series.x, 1.0, 0.0)
     relative = np.where(series.has, (series.values - curves) / (np.abs(series.values) + np.abs(curves)), 0.0)
     cost = np.sum(np.log1p((relative / 0.05) ** 2), axis=(1, 2))
-    return np.asarray(starts[int(np.argmin(cost))])
+    first = int(np.argmin(cost))
+    if candidate.beside_slit is None:
+        return (np.asarray(starts[first]),)
+    beside = candidate.beside_slit(starts)
+    other = int(np.argmin(np.where(beside == beside[first], np.inf, cost)))
+    return np.asarray(starts[first]), np.asarray(starts[other])
 
 
 def _least_squares(

@@ -14,7 +14,7 @@ import numpy as np
 from autofocus.curve.candidates import candidates
 from autofocus.curve.fit import LEAST_PLACES
 from autofocus.curve.series import build, sort_out
-from autofocus.curve.solve import solve
+from autofocus.curve.solve import first_guesses, solve
 from autofocus.errors import NoFocusFound
 from autofocus.model import Measurement
 from autofocus.search.approach import sign
@@ -113,7 +113,7 @@ def _misfit(log: ObservingLog, indices: Sequence[int], lags: Sequence[float]) ->
     if series is None or not models:
         return None
     try:
-        return solve(models[STRICTEST], series).aicc
+        return min(solve(models[STRICTEST], series, start).aicc for start in first_guesses(models[STRICTEST], series))
     except np.linalg.LinAlgError:
         return None
 

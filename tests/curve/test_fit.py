@@ -200,3 +200,39 @@ def test_line_and_band_share_their_positions_and_hold_the_optimum() -> None:
     assert min(value for _, value in curve.line) == pytest.approx(curve.value, rel=1e-3)
     assert curve.line[0][0] == POSITIONS[0]
     assert curve.line[-1][0] == POSITIONS[-1]
+
+
+def test_a_star_in_the_slit_is_not_mistaken_for_one_beside_it() -> None:
+    """Seven frames of a night on the bench: begun beside the slit, no fit finds back, and its error is ten times that.
+
+    Best focus was at 9478.7.
+    """
+    table = (
+        (9479.0, 5.131, 0.014, 586.06, 0.92, 17.0),
+        (9409.0, 7.857, 0.024, 437.67, 0.80, 33.6),
+        (9549.0, 11.760, 0.030, 439.39, 0.80, 51.7),
+        (9519.0, 7.459, 0.019, 578.96, 0.91, 68.0),
+        (9459.0, 4.067, 0.012, 646.19, 1.09, 84.5),
+        (9392.0, 10.067, 0.026, 366.00, 0.71, 101.1),
+        (9568.0, 14.541, 0.031, 364.51, 0.74, 119.5),
+    )
+    frames = [
+        Measurement(
+            position=position,
+            fwhm_px=width,
+            fwhm_err_px=width_err,
+            nsig=light,
+            nsig_err=light_err,
+            window_fraction=1.0,
+            elapsed_s=elapsed,
+            exposure_s=10.0,
+            background_noise_adu=3.9,
+            gain_e_per_adu=0.8,
+            columns_used=100,
+        )
+        for position, width, width_err, light, light_err, elapsed in table
+    ]
+    best = fit_focus(frames, objective="snr").best
+    assert best is not None
+    assert best.uncertainty < 3.0
+    assert abs(best.position - 9478.7) < 3.0 * best.uncertainty
