@@ -98,7 +98,7 @@ class FocuserSettings(Section):
     approach: Literal["inward", "outward"] = "inward"
     """direction of the last motion before every frame; inward is towards smaller positions"""
     backlash_steps: Annotated[int, Field(ge=0)] = 0
-    """how far to overshoot before coming back in the approach direction; 0: no backlash"""
+    """how far to overshoot before coming back in the approach direction; a run takes at least 60 where there is room"""
     settle_s: NonNegative = 1.0
     """wait after each move, seconds"""
     microns_per_step: Positive | None = None
