@@ -125,7 +125,8 @@ def runs(
 ) -> Iterator[dict[str, Future[Ended]]]:
     """The runs of the cases that were asked for, begun all at once."""
     home = tmp_path_factory.mktemp("faults")
-    asked = {item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")}
+    cases = (item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec"))
+    asked = {case for case in cases if isinstance(case, Case)}
     with ThreadPoolExecutor(AT_ONCE) as computing, ThreadPoolExecutor(WAITING_AT_ONCE) as waiting:
         yield {
             str(case): (waiting if case.waits else computing).submit(run, home / str(number), case)
