@@ -137,3 +137,16 @@ def test_the_light_of_a_lamp_is_lines(lines):
     star = Scene((200, 640), seed=1).star(100, 30000, 40).frame()
     assert continuum(lamp, straight(lamp, 100, 60)) < 0.1
     assert continuum(star, straight(star, 100, 40)) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["trail", "disc"])
+@pytest.mark.parametrize("width", [26.0, 40.0])
+@pytest.mark.parametrize("slant", [0.0, 15.0])
+def test_no_line_across_a_wide_bright_image_is_its_trace(kind, width, slant):
+    for seed in range(4):
+        frame = Scene((500, 640), seed=seed).sky(90).star(250, 8e4, width, slant, kind=kind).frame()
+        trace = find_trace(frame, "x").trace
+        assert trace is not None
+        assert trace.slant_px == pytest.approx(slant, abs=1.0)
+        assert trace.width_px > 0.7 * width
+        assert middle_of(trace) == pytest.approx(250, abs=0.05 * width)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.candidates import quantiles
-from autofocus.measure.spectrum.finding.ridge import Votes
+from autofocus.measure.spectrum.finding.ridge import Votes, neighbour_noise
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, along
 from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.model import Frame
@@ -93,6 +93,14 @@ def edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace] = ()) -> flo
     first, last = int(above[0]), int(above[-1])
     edges = [_edge_px(scaled[max(first - 40, 0) : first + 40]), _edge_px(scaled[max(last - 40, 0) : last + 40][::-1])]
     return (last - first) / max(*edges, 0.8)
+
+
+def louder_on(votes: Votes, trace: Trace) -> Doubles:
+    """How many times a pixel of each part is noisier on a wide ridge than on the dark frame, shape (BLOCKS,)."""
+    reach = max(int(0.4 * trace.width_px), 4)
+    rows = np.rint(trace.center(votes.x)).astype(np.intp)[:, None] + np.arange(-reach, reach + 1)
+    values = np.take_along_axis(votes.residuals, np.clip(rows, 0, votes.across - 1), axis=1)
+    return np.maximum(neighbour_noise(values) / votes.noise, 1.0).astype(np.float64)
 
 
 def continuum(frame: Frame, trace: Trace) -> float:

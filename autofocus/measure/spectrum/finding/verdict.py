@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from autofocus.measure.spectrum.finding.candidates import (
     unevenness,
 )
 from autofocus.measure.spectrum.finding.clear import clear_trace
-from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, join_rims
+from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, join_rims, louder_on
 from autofocus.measure.spectrum.finding.ridge import Ridge, Votes, collect_votes
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, FEW, SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
@@ -34,6 +34,7 @@ SEEINGS_ACROSS_A_STAR = 28.0
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
 STEADY_LIGHT = 0.3
 PEAKED = 20.0
+MOST_ACROSS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +186,30 @@ def _without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
         inside = [trace for trace in kept if trace.width_px < 0.5 * wide.width_px and _lies_on(trace, wide)]
         if not inside or wide not in kept:
             continue
+        inside, chance = _own_light(votes, inside, wide)
+        kept = [trace for trace in kept if trace not in chance]
+        if not inside:
+            continue
         is_ring = len(inside) == 2 and abs(sum(_place(trace) - _place(wide) for trace in inside)) < 0.2 * wide.width_px
         gone = inside if is_ring or edge_contrast(votes, wide, inside) <= SEEINGS_ACROSS_LINES else [wide]
         kept = [trace for trace in kept if trace not in gone]
     return kept
+
+
+def _own_light(votes: Votes, inside: list[Trace], wide: Trace) -> tuple[list[Trace], list[Trace]]:
+    """Traces that stand on a wide one, and lines that chance draws on it.
+
+    The wide light brings photon noise of its own; and as every place of a slit runs parallel to its ends, a line across
+    the light, from edge to edge or from rim to rim, is no star.
+    """
+    louder = louder_on(votes, wide)
+    own = [
+        trace
+        for trace in inside
+        if abs(trace.slant_px - wide.slant_px) < MOST_ACROSS * wide.width_px
+        and is_continuous(replace(trace, flux_err=louder * trace.flux_err))
+    ]
+    return own, [trace for trace in inside if trace not in own]
 
 
 def _lies_on(trace: Trace, wide: Trace) -> bool:
