@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 BYTES_PER_PIXEL = 2
 SMALLEST_FREE = 200e6  # bytes for journal, previews and report, whatever the frames take
+TO_SHOW = {
+    "spectrum": "put a star on the slit, or expose longer",
+    "stars": "point it at stars, focus roughly, or expose longer; with a slit: measure.mode: spectrum",
+    "lines": "switch the arc lamp on, or expose longer; for a star on the slit: measure.mode: spectrum",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class Preflight:
             measured = measure_frame(camera.fetch(), settings.measure).measurement
             line = frame_line(measured).partition(": ")[2]
             if Flag.NO_TRACE in measured.flags:
-                self._found("test exposure", "warn", line, "put a star on the slit, or expose longer")
+                self._found("test exposure", "warn", line, TO_SHOW[measured.mode])
             elif Flag.SATURATED in measured.flags:
                 self._found("test exposure", "warn", line, "expose shorter: saturated frames mislead both curves")
             else:

@@ -29,8 +29,9 @@ def trend(series: Sequence[Measurement]) -> tuple[str, ...]:
     if len(telling) < 2:
         return ()
     before, now = telling[-2:]
-    light = "flux" if now.mode == "stars" else "NSIG"
-    parts = [f"FWHM {_arrow(before, now, 'fwhm')} {light} {_arrow(before, now, 'nsig')}"]
+    parts = [f"FWHM {_arrow(before, now, 'fwhm')}"]
+    if now.mode != "lines":
+        parts[0] += f" {'flux' if now.mode == 'stars' else 'NSIG'} {_arrow(before, now, 'nsig')}"
     narrowest = min((one for one in telling if one.fwhm_px > 0), key=lambda one: one.fwhm_px, default=None)
     brightest = max((one for one in telling if one.nsig > 0), key=lambda one: one.nsig, default=None)
     if narrowest is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_POSITIONS = 4
 LARGEST_CHANCE = 0.02  # that a series without a focus shows such a curve
+SOUGHT = {"spectrum": "a spectrum", "stars": "stars", "lines": "the lines of a lamp"}
 CLEAR_CONTRAST = 3.0  # sigmas of one frame by which the end of a series is worse than best focus
 
 
@@ -73,7 +74,7 @@ def _fault(taken: Sequence[Measurement], curves: FocusCurves, tolerance: float) 
     """CONTRACT's reason why there is no focus, and a sentence; two empty ones when there is."""
     telling = [one for one in taken if Flag.NO_TRACE not in one.flags and (one.fwhm_px > 0 or one.nsig > 0)]
     if taken and not telling:
-        return "no_spectrum", f"None of the {len(taken)} frames holds a spectrum."
+        return "no_spectrum", f"None of the {len(taken)} frames holds {SOUGHT[taken[-1].mode]}."
     positions = {one.position for one in telling if one.position is not None}
     if len(positions) < LEAST_POSITIONS:
         known = f"{len(positions)} position{'' if len(positions) == 1 else 's'}"

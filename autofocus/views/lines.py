@@ -30,7 +30,9 @@ def light_name(measurements: Iterable[Measurement]) -> str:
 
 def frame_line(measurement: Measurement) -> str:
     """The line of one frame in CONTRACT's form, further facts after `` | ``; of stars the half-flux radius too."""
-    facts = [f"FWHM = {_width(measurement)}", f"{light_name([measurement])} = {_number(measurement.nsig)}"]
+    facts = [f"FWHM = {_width(measurement)}"]
+    if measurement.mode != "lines":  # a lamp's light says nothing of focus and is not measured
+        facts.append(f"{light_name([measurement])} = {_number(measurement.nsig)}")
     if measurement.stars:
         count = len(measurement.stars)
         facts += [f"HFR {measurement.hfr_px:.2f}px", f"{count} star{'' if count == 1 else 's'}"]

@@ -86,7 +86,7 @@ def _sections(account: Account) -> list[str]:
         made.append(f"<p><strong>{escaped(sentence)}</strong></p>")
     gap, means = disagreement(account.curves), diagnosis(account.curves)
     made += [_note(said, "warning") for said in result["warnings"] if said not in (gap, means)]
-    made += ["<h2>Focus curves</h2>", '<div id="curves"></div>', f'<p class="dim">{CAPTION}</p>']
+    made += ["<h2>Focus curves</h2>", '<div id="curves"></div>', f'<p class="dim">{_caption(account)}</p>']
     made += _titled("The decision, and what the alternatives cost", reporttables.decision_table(account))
     if gap:
         made += ["<h2>Diagnosis</h2>", _note(f"{gap}. {sentence_of(means)} {COLOUR}")]
@@ -105,8 +105,13 @@ COLOUR = "Optics that bring colours to different foci (a refractor, a reducer) l
 CAPTION = (
     "Dots: frames with their errors (crosses: left out of the fit; open diamonds: the confirming frame). "
     "Lines: the fitted curves within their 1&nbsp;σ. Stars: where each curve alone is best. Dashed: best focus; grey: "
-    "where the objective stays within 2&nbsp;% of its best. NSIG is corrected for the light beside the window."
+    "where the objective stays within 2&nbsp;% of its best."
 )
+
+
+def _caption(account: Account) -> str:
+    behind_a_slit = all(one.mode == "spectrum" for one in account.measurements)
+    return CAPTION + (" NSIG is corrected for the light beside the window." if behind_a_slit else "")
 
 
 def _titled(title: str, content: str) -> list[str]:

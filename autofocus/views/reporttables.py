@@ -102,9 +102,10 @@ def _choice_row(one: Choice, objective: str) -> str:
 def frames_table(rows: Sequence[str], measurements: Sequence[Measurement], *, pictures: bool) -> str:
     """All frames, stacked by position."""
     light = light_name(measurements)
+    kind = "lines" if any(one.mode == "lines" for one in measurements) else "star" if light == "flux" else "trace"
     told = "All strips share one stretch: their brightness may be compared. "
-    told += "The dispersion runs from left to right." if light == "NSIG" else "They lie about the brightest star."
-    seen = ("<trace" if light == "NSIG" else "<star", "<profile and fit") if pictures else ()
+    told += "They lie about the brightest star." if kind == "star" else "The dispersion runs from left to right."
+    seen = (f"<{kind}", "<profile and fit") if pictures else ()
     heads = ("position", "n", "FWHM px", light, "SNR", *seen, "<")
     return table(heads, rows) + (f'<p class="dim">{told}</p>' if pictures else "")
 

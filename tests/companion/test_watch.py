@@ -176,6 +176,13 @@ def test_without_positions_the_trend_and_the_best_so_far() -> None:
     )
 
 
+def test_of_a_lamp_only_the_width_is_followed() -> None:
+    companion = Companion()
+    companion.feed(Measurement("a.fits", None, 6.0, 0.01, mode="lines"))
+    advice = companion.feed(Measurement("b.fits", None, 4.0, 0.01, mode="lines"))
+    assert advice.lines == ("FWHM ↓ | narrowest so far b.fits (4.00px)",)
+
+
 @pytest.mark.parametrize(
     ("setup", "why"),
     [

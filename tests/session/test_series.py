@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autofocus.curve.significance import chance_of_noise
-from autofocus.model import CurveFit, Flag, Measurement
+from autofocus.model import CurveFit, Flag, Measurement, Mode
 from autofocus.session.records import result_object
 from autofocus.session.series import analyze
 from autofocus.settings import SearchSettings
@@ -70,6 +70,14 @@ def test_no_focus_and_why(frames: list[Measurement], reason: str) -> None:
     result = analyze(frames, SearchSettings(objective="fwhm"))
     assert (result.outcome, result.reason) == ("no_focus", reason)
     assert result.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("mode", "sought"), [("spectrum", "a spectrum"), ("stars", "stars"), ("lines", "the lines of a lamp")]
+)
+def test_what_was_sought_in_vain_is_named(mode: Mode, sought: str) -> None:
+    result = analyze([Measurement("", 9000.0 + i, mode=mode, flags=(Flag.NO_TRACE,)) for i in range(5)])
+    assert result.message == f"None of the 5 frames holds {sought}."
 
 
 @pytest.mark.parametrize("seed", range(16))

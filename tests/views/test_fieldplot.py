@@ -8,11 +8,12 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autofocus.arcfield import CellFocus, FieldCell, FieldFocus
-from autofocus.model import FocusResult, Measurement
+from autofocus.model import FocusResult, Measurement, Mode
 from autofocus.session.fieldtext import field_sentences
 from autofocus.views.fieldplot import field_html, surface
 from autofocus.views.figures import focus_figure
 from autofocus.views.lines import frame_line, result_lines
+from autofocus.views.reporttables import frames_table
 
 
 def field(*, bracketed: bool = True, across: float = -24.0) -> FieldFocus:
@@ -60,8 +61,22 @@ def test_the_drawing_is_sound_and_holds_every_place() -> None:
 def test_a_lamp_has_no_light_to_draw_and_says_its_lines() -> None:
     cells = tuple(FieldCell(column, 0, 100.0 * column, 50.0, 4.0, 0.01, 4) for column in range(5))
     one = Measurement("a.fits", 5000.0, 4.0, 0.01, mode="lines", field=cells, field_px=(500, 100), snr=300.0)
-    assert frame_line(one) == "a.fits: FWHM = 4.00px | NSIG = n/a | position 5000 | SNR 300 | 20 lines in 5 places"
+    assert frame_line(one) == "a.fits: FWHM = 4.00px | position 5000 | SNR 300 | 20 lines in 5 places"
     figure = focus_figure([one, one], None)
     assert [name for name in figure["layout"] if name.startswith("yaxis")] == ["yaxis"]
     told = result_lines(FocusResult("no_focus", "poor_fit", "No.", "fwhm", measurements=(one,)))
     assert told[0] == "No."
+
+
+@pytest.mark.parametrize(
+    ("mode", "head", "said"),
+    [
+        ("spectrum", ">trace<", "from left to right"),
+        ("lines", ">lines<", "from left to right"),
+        ("stars", ">star<", "about the brightest star"),
+    ],
+)
+def test_the_strips_are_called_what_they_show(mode: Mode, head: str, said: str) -> None:
+    told = frames_table([], [Measurement("a.fits", 5000.0, 4.0, 0.01, mode=mode)], pictures=True)
+    assert head in told
+    assert said in told
