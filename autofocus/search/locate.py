@@ -128,9 +128,11 @@ def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measu
         if not got:
             break
     seen = [m.position for m in log.frames() if m.position is not None]
-    where = f"in {len(seen)} frames between {min(seen):.0f} and {max(seen):.0f}" if seen else "before the budget ended"
+    if log.ended and not seen:
+        raise NoFocusFound("The budget ended before the first frame.", reason=log.ended)
     raise NoFocusFound(
-        f"No spectrum was seen {where}: check that the star is on the slit and the exposure long enough.",
+        f"No spectrum was seen in {len(seen)} frames between {min(seen):.0f} and {max(seen):.0f}: check that the star"
+        " is on the slit and the exposure long enough.",
         reason="no_spectrum",
     )
 

@@ -57,6 +57,11 @@ def test_without_a_star_it_is_the_star_that_is_missing_whatever_budget_ended(mak
         assert (result.outcome, result.reason) == ("no_focus", "no_spectrum")
 
 
+def test_a_budget_that_ends_before_the_first_frame_is_named(make_sky, make_task):
+    result = make_sky().run(focus(make_task(9380, time_limit_s=0.1)))
+    assert (result.outcome, result.reason) == ("no_focus", "time_limit")
+
+
 def test_no_search_believes_fewer_than_seven_frames(make_sky, make_task):
     for seed in range(3):
         result = make_sky(seed=seed).run(focus(make_task(9365, tolerance_steps=50)))
