@@ -31,6 +31,10 @@ def column_level(outer: Doubles) -> Doubles:
 def column_median(values: Doubles, chosen: Mask) -> Doubles:
     """Median of the values chosen of each column; of all of them where a column has none."""
     # Sorting singles takes a sixth of the time of np.median.
+    if chosen.size and chosen.all():
+        ordered = np.sort(values.astype(np.float32), axis=0)
+        low, high = (len(ordered) - 1) // 2, len(ordered) // 2
+        return np.asarray(0.5 * (ordered[low] + ordered[high].astype(np.float64)))
     ordered = np.sort(np.where(chosen, values, np.inf).astype(np.float32), axis=0)
     count = chosen.sum(axis=0)
     low, high = np.maximum(count - 1, 0) // 2, count // 2

@@ -30,19 +30,23 @@ USUAL_WING = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProfileFit:
-    """A fitted profile. ``chi2`` is per degree of freedom; ``log_evidence`` compares models of the same samples."""
+    """A fitted profile. ``chi2`` is per degree of freedom; ``log_evidence`` compares models of the same samples.
+
+    ``expected`` is the model at the samples ``fitted``, ADU.
+    """
 
     model: StarModel
     parameters: Doubles
     covariance: Doubles
     chi2: float
     log_evidence: float
-    samples: int
+    fitted: Samples
+    expected: Doubles
 
     @property
     def excess(self) -> float:
         """How far what is left exceeds noise (in variance, 1 where it does not): errors grow with its root."""
-        return max(1.0, self.chi2 / (1.0 + 2.0 * float(np.sqrt(2.0 / self.samples))))
+        return max(1.0, self.chi2 / (1.0 + 2.0 * float(np.sqrt(2.0 / self.expected.size))))
 
     @property
     def center(self) -> float:
@@ -92,6 +96,8 @@ class ProfileFit:
 
     def value_of(self, samples: Samples) -> Doubles:
         """What the model expects of each sample, ADU."""
+        if samples is self.fitted:
+            return self.expected
         columns = self.model.columns(self.parameters, samples.distance, samples.scale, samples.box)
         return np.asarray(columns @ self.parameters[: self.model.linear])
 
@@ -181,7 +187,8 @@ def _least_squares(
         if settled:
             break
     chi2 = float(r[:size] @ r[:size]) / max(size - max(model.size - len(values), 4), 1)
-    return ProfileFit(model, p, _inverse(normal), chi2, _evidence(cost, normal, rows), size)
+    expected = samples.value - r[:size] * error
+    return ProfileFit(model, p, _inverse(normal), chi2, _evidence(cost, normal, rows), samples, expected)
 
 
 def _first_heights(model: StarModel, p: Doubles, samples: Samples, weight: Doubles, y: Doubles) -> None:
