@@ -100,7 +100,7 @@ def louder_on(votes: Votes, trace: Trace) -> Doubles:
     reach = max(int(0.4 * trace.width_px), 4)
     rows = np.rint(trace.center(votes.x)).astype(np.intp)[:, None] + np.arange(-reach, reach + 1)
     values = np.take_along_axis(votes.residuals, np.clip(rows, 0, votes.across - 1), axis=1)
-    return np.maximum(neighbour_noise(values) / votes.noise, 1.0).astype(np.float64)
+    return np.asarray(np.maximum(neighbour_noise(values) / votes.noise, 1.0), np.float64)
 
 
 def continuum(frame: Frame, trace: Trace) -> float:
