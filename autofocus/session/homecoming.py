@@ -60,6 +60,8 @@ class Homecoming:
                 self._attempt("the last frame was left unfinished", self._observer.finish)
             self._observer.close()
             position = self._ask() if any(name == "focuser" for name, _ in opened) else None
+            if home is not None and not trouble and position is not None and abs(position - home) > self._tolerance:
+                trouble = "another program moved it"
             for name, close in reversed(opened):
                 self._attempt(f"the {name} could not be restored", close)
         return Whereabouts(position, trouble, self._away, self._motion.position if self._away else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +12,17 @@ from autofocus.measure.spectrum.finding.ridge import Ridge, collect_votes
 from autofocus.measure.spectrum.finding.sampling import SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.measure.spectrum.finding.verdict import find_trace
-from autofocus.measure.spectrum.fitting.background import straight_span
-from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, with_ripples
-from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, places_beside, unexplained
-from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average, clean, cut_strip
-from autofocus.measure.spectrum.fitting.width import (
-    Doubt,
-    believed_width,
-    fit_profile,
-    half_maximum_middle,
-    missed_width,
-)
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
+from autofocus.measure.spectrum.fitting.neighbours import places_beside
+from autofocus.measure.spectrum.fitting.profile import CleanStrip, cut_strip
+from autofocus.measure.spectrum.fitting.strip import FittedStrip, fit_strip
+from autofocus.measure.spectrum.fitting.width import believed_width, half_maximum_middle
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.model import NAN, Flag, Frame, Measurement
 from autofocus.settings import MeasureSettings
 
 LOW_SNR = 7.0
-MOST_UNKNOWN = 3
-MOST_PASSES = 4
-SETTLED = 0.2
-SAMPLES_PER_WIDTH = 15
-WIDTH_WITHOUT_PHASE = 8.0
 BLENDED_FRACTION = 0.02
-BRIGHT = 0.2
 ASTRAY_WIDTHS = 1.7
 
 
@@ -102,91 +90,6 @@ def _about_middle(frame: Frame, trace: Trace, fit: ProfileFit) -> Trace:
     return replace(again, width_px=fit.rough_width)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FittedStrip:
-    """A strip cleaned with its own model, the model, and the offsets between which the background is straight.
-
-    ``doubt`` is what else its width may be.
-    """
-
-    cleaned: CleanStrip
-    fit: ProfileFit
-    span: tuple[int, int]
-    doubt: Doubt
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """A fit, the same before ripples came on top, and the doubt about its width."""
-
-    fit: ProfileFit
-    plain: ProfileFit
-    doubt: Doubt
-
-
-def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
-    """Clean, average and fit with the median column as the star; then again with the model that came of it.
-
-    Once more where the width was far from the one that the strip was cleaned with.
-    """
-    cleaned = clean(strip, width_px)
-    span = _span(cleaned, width_px)
-    found = _fit_cleaned(cleaned, span, width_px, neighbours, None)
-    for _ in range(MOST_PASSES - 1):
-        if found is None:
-            return None
-        before, width_px = found, found.plain.rough_width
-        cleaned = _clean_again(strip, found.fit, width_px)
-        span = _span(cleaned, width_px)
-        found = _fit_cleaned(cleaned, span, width_px, found.fit.places, found)
-        if found is None:
-            return None
-        if found.plain.model.kind == before.plain.model.kind:
-            found = replace(found, doubt=replace(before.doubt, missed_px=found.doubt.missed_px))
-        if abs(np.log(found.plain.rough_width / width_px)) < SETTLED:
-            break
-    return FittedStrip(cleaned, found.fit, span, found.doubt) if found is not None else None
-
-
-def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
-    """Between which offsets the background of the averaged profile is straight."""
-    noise = float(np.sqrt(cleaned.noise.read_variance / cleaned.strip.columns.size))
-    return straight_span(cleaned.strip.offsets, cleaned.profile, noise, 3.0 * width_px + 3.0)
-
-
-def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
-    rows = max(1, int(width_px / SAMPLES_PER_WIDTH))
-    samples = average(cleaned, _groups(cleaned, width_px), 2.5 * width_px + 2.0, rows)
-    return samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
-
-
-def _fit_cleaned(
-    cleaned: CleanStrip,
-    span: tuple[int, int],
-    width_px: float,
-    neighbours: tuple[float, ...],
-    before: _Found | None,
-) -> _Found | None:
-    """Fit, and fit again for every star and bad row that the fit before has left; then with ripples on top."""
-    samples = _samples(cleaned, span, width_px)
-    found = fit_profile(samples, cleaned.noise, width_px, neighbours, None if before is None else before.plain)
-    for left in reversed(range(MOST_UNKNOWN + 1)):
-        if found is None:
-            return None
-        fit, doubt = found
-        rich = with_ripples(fit, samples, cleaned.noise)
-        # Ripples could take a bright star for their own; without them a star's wings could be taken for a faint one.
-        place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
-        if place is None and rich is not fit:
-            place, bad = unexplained(samples, rich, cleaned.noise)
-        if left == 0 or (place is None and not bad.any()):
-            return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
-        samples = samples.only(~bad)
-        neighbours = neighbours if place is None else (*neighbours, place)
-        found = fit_profile(samples, cleaned.noise, width_px, neighbours)
-    return None
-
-
 def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:
     """The columns to average: as asked, cut to the frame, else the central 10 %, at least 100."""
     if asked is not None:
@@ -195,23 +98,6 @@ def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] 
     count = min(max(round(length * 0.1), 100), length)
     first = (length - count) // 2
     return first, first + count
-
-
-def _groups(cleaned: CleanStrip, width_px: float) -> int:
-    """How many groups of like phase: where a slant samples a sharp profile finer than its pixels do, more than one."""
-    if width_px > WIDTH_WITHOUT_PHASE:
-        return 1
-    spread = float(np.ptp(cleaned.strip.phase))
-    return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
-
-
-def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
-    """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
-    star = np.maximum(at_phases(strip, fit.star, fit.blur_width), 0.0)
-    rest = (fit.sky(strip.offsets.astype(np.float64)) - fit.background)[:, None]
-    if fit.places:
-        rest = rest + at_phases(strip, fit.neighbours, fit.blur_width)
-    return clean(strip, width_px, star, rest)
 
 
 def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedStrip) -> Reading:

@@ -1,0 +1,122 @@
+"""A strip cleaned with its own model, in turns: what is cleaned fits better, what fits better cleans better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autofocus.measure.spectrum.fitting.background import straight_span
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, with_ripples
+from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, unexplained
+from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average, clean
+from autofocus.measure.spectrum.fitting.width import Doubt, fit_profile, missed_width
+
+MOST_UNKNOWN = 3
+MOST_PASSES = 4
+SETTLED = 0.2
+SAMPLES_PER_WIDTH = 15
+WIDTH_WITHOUT_PHASE = 8.0
+BRIGHT = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedStrip:
+    """A strip cleaned with its own model, the model, and the offsets between which the background is straight.
+
+    ``doubt`` is what else its width may be.
+    """
+
+    cleaned: CleanStrip
+    fit: ProfileFit
+    span: tuple[int, int]
+    doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """A fit, the same before ripples came on top, and the doubt about its width."""
+
+    fit: ProfileFit
+    plain: ProfileFit
+    doubt: Doubt
+
+
+def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
+    """Clean, average and fit with the median column as the star; then again with the model that came of it.
+
+    Once more where the width was far from the one that the strip was cleaned with.
+    """
+    cleaned = clean(strip, width_px)
+    span = _span(cleaned, width_px)
+    found = _fit_cleaned(cleaned, span, width_px, neighbours, None)
+    for _ in range(MOST_PASSES - 1):
+        if found is None:
+            return None
+        before, width_px = found, found.plain.rough_width
+        cleaned = _clean_again(strip, found.fit, width_px)
+        span = _span(cleaned, width_px)
+        found = _fit_cleaned(cleaned, span, width_px, found.fit.places, found)
+        if found is None:
+            return None
+        if found.plain.model.kind == before.plain.model.kind:
+            found = replace(found, doubt=replace(before.doubt, missed_px=found.doubt.missed_px))
+        if abs(np.log(found.plain.rough_width / width_px)) < SETTLED:
+            break
+    return FittedStrip(cleaned, found.fit, span, found.doubt) if found is not None else None
+
+
+def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
+    """Between which offsets the background of the averaged profile is straight."""
+    noise = float(np.sqrt(cleaned.noise.read_variance / cleaned.strip.columns.size))
+    return straight_span(cleaned.strip.offsets, cleaned.profile, noise, 3.0 * width_px + 3.0)
+
+
+def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
+    rows = max(1, int(width_px / SAMPLES_PER_WIDTH))
+    samples = average(cleaned, _groups(cleaned, width_px), 2.5 * width_px + 2.0, rows)
+    return samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
+
+
+def _fit_cleaned(
+    cleaned: CleanStrip,
+    span: tuple[int, int],
+    width_px: float,
+    neighbours: tuple[float, ...],
+    before: _Found | None,
+) -> _Found | None:
+    """Fit, and fit again for every star and bad row that the fit before has left; then with ripples on top."""
+    samples = _samples(cleaned, span, width_px)
+    found = fit_profile(samples, cleaned.noise, width_px, neighbours, None if before is None else before.plain)
+    for left in reversed(range(MOST_UNKNOWN + 1)):
+        if found is None:
+            return None
+        fit, doubt = found
+        rich = with_ripples(fit, samples, cleaned.noise)
+        # Ripples could take a bright star for their own; without them a star's wings could be taken for a faint one.
+        place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
+        if place is None and rich is not fit:
+            place, bad = unexplained(samples, rich, cleaned.noise)
+        if left == 0 or (place is None and not bad.any()):
+            return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
+        samples = samples.only(~bad)
+        neighbours = neighbours if place is None else (*neighbours, place)
+        found = fit_profile(samples, cleaned.noise, width_px, neighbours)
+    return None
+
+
+def _groups(cleaned: CleanStrip, width_px: float) -> int:
+    """How many groups of like phase: where a slant samples a sharp profile finer than its pixels do, more than one."""
+    if width_px > WIDTH_WITHOUT_PHASE:
+        return 1
+    spread = float(np.ptp(cleaned.strip.phase))
+    return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
+
+
+def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
+    """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
+    star = np.maximum(at_phases(strip, fit.star, fit.blur_width), 0.0)
+    rest = (fit.sky(strip.offsets.astype(np.float64)) - fit.background)[:, None]
+    if fit.places:
+        rest = rest + at_phases(strip, fit.neighbours, fit.blur_width)
+    return clean(strip, width_px, star, rest)
