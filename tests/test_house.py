@@ -97,9 +97,9 @@ def test_documented_commands_exist_with_their_options(document: str) -> None:
 def test_readme_says_how_to_set_up_and_what_ci_does_the_same() -> None:
     readme, ci = (ROOT / "README.md").read_text(encoding="utf-8"), (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert "pip install . && .venv/bin/autofocus run --config config/simulator.yaml" in readme
-    assert "pip install -e '.[dev]' && .venv/bin/python -m pytest" in readme
+    assert "pip install -e '.[dev]' && .venv/bin/python -m pytest -n auto --dist loadfile" in readme
     assert "pip install --quiet -e '.[dev]'" in ci
-    assert ci.rstrip().endswith("python -m pytest")
+    assert ci.rstrip().endswith("python -m pytest -n auto --dist loadfile")
 
 
 def test_links_between_documents_lead_somewhere() -> None:
