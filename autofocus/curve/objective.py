@@ -65,7 +65,8 @@ def decide_by(
     """
     warnings: list[str] = []
     if objective != "fwhm" and modelled[WIDTH] and all(measurements[i].mode != "spectrum" for i in series.index):
-        said = f"without a slit the light hardly depends on focus: decided by the width (fwhm), not {objective}"
+        why = "the light of stars without a slit, or of a lamp, hardly depends on focus"
+        said = f"{why}: decided by the width (fwhm), not {objective}"
         return Decision("fwhm", series.unit), (said,)
     used: Objective = objective
     signal_to_noise = _photons(objective, measurements, series, science_exposure_s)

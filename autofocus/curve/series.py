@@ -21,6 +21,7 @@ LOGARITHMIC = 0.15
 FARTHEST = 1e9  # steps, px and ADU/s: no instrument gives more
 SMALLEST = 1e-6
 LARGEST_ERROR = 100.0  # relative: as good as no number
+NOTHING = {"spectrum": "no trace of a spectrum", "stars": "nothing to measure", "lines": "nothing to measure"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,8 @@ def sort_out(measurements: Sequence[Measurement]) -> tuple[list[int], dict[int, 
         if one.position is None or not abs(one.position) <= FARTHEST:
             left_out[index] = "its position is unknown"
         elif Flag.NO_TRACE in one.flags:
-            left_out[index] = f"no trace of a spectrum: {one.verdict}" if one.verdict else "no trace of a spectrum"
+            found_nothing = NOTHING[one.mode]
+            left_out[index] = f"{found_nothing}: {one.verdict}" if one.verdict else found_nothing
         elif not (SMALLEST < one.fwhm_px < FARTHEST or SMALLEST < light < FARTHEST):
             left_out[index] = "neither width nor signal could be measured"
         else:
