@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.trace import Trace
-from autofocus.model import Measurement
+from autofocus.model import Flag, Frame, Measurement, Mode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,3 +31,22 @@ class Reading:
     profile: SpatialProfile | None = None
     trace: Trace | None = None
     half_window_px: int | None = None
+
+
+def known(frame: Frame, mode: Mode) -> Measurement:
+    """What is known of a frame before a pixel is looked at."""
+    return Measurement(
+        file=frame.name,
+        position=frame.position,
+        exposure_s=frame.exposure_s,
+        started_utc=frame.started_utc,
+        gain_e_per_adu=frame.gain_e_per_adu,
+        mode=mode,
+    )
+
+
+def nothing(frame: Frame, mode: Mode, reason: str) -> Reading:
+    """The reading of a frame that does not show what was looked for."""
+    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
+    flags = (Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE)
+    return Reading(replace(known(frame, mode), flags=flags, verdict=reason))

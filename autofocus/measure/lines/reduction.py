@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,9 +15,9 @@ from autofocus.measure.lines.pieces import Noise, Piece, averaged, cut_pieces, n
 from autofocus.measure.lines.shared import Profiles, SharedFit, fit_shared
 from autofocus.measure.lines.slitimage import SlitImage
 from autofocus.measure.lines.typical import typical_width
-from autofocus.measure.reading import Reading, SpatialProfile
+from autofocus.measure.reading import Reading, SpatialProfile, known, nothing
 from autofocus.measure.spectrum.finding.sampling import lengths
-from autofocus.model import Axis, Flag, Frame, Measurement
+from autofocus.model import Axis, Flag, Frame
 from autofocus.settings import MeasureSettings
 
 Doubles = NDArray[np.float64]
@@ -61,17 +61,17 @@ def measure_lines(frame: Frame, settings: MeasureSettings) -> Reading:
         try:
             return _measure(frame, settings)
         except np.linalg.LinAlgError:
-            return _nothing(frame, "the pixels admit no fit")
+            return nothing(frame, "lines", "the pixels admit no fit")
 
 
 def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     bands, lines = _look(frame, settings)
     if bands is None or lines is None:
-        return _nothing(frame, "no emission lines that stand alone across the dispersion")
+        return nothing(frame, "lines", "no emission lines that stand alone across the dispersion")
     rows = _slit_parts(bands)
     pieces = [cut_pieces(frame, bands, lines, part) for part in rows]
     if not any(pieces):
-        return _nothing(frame, "the lines are cut off by the edge of the frame")
+        return nothing(frame, "lines", "the lines are cut off by the edge of the frame")
     noise = noise_of(frame, bands, lines)
     full = _saturated(pieces)
     _, length = lengths(frame, bands.axis)
@@ -85,7 +85,7 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
             if cell is not None:
                 cells.append(cell)
     if not cells:
-        return _nothing(frame, "all lines are saturated" if len(full) == lines.places.size else "no line fits")
+        return nothing(frame, "lines", "all lines are saturated" if len(full) == lines.places.size else "no line fits")
     return _fill(frame, bands, lines, noise, cells, pieces)
 
 
@@ -188,12 +188,8 @@ def _fill(
         )
         if is_set
     ]
-    measurement = Measurement(
-        file=frame.name,
-        position=frame.position,
-        exposure_s=frame.exposure_s,
-        started_utc=frame.started_utc,
-        gain_e_per_adu=frame.gain_e_per_adu,
+    measurement = replace(
+        known(frame, "lines"),
         fwhm_px=width,
         fwhm_err_px=error,
         snr=snr,
@@ -203,7 +199,6 @@ def _fill(
         saturated_px=saturated,
         dispersion_axis=bands.axis,
         flags=tuple(flags),
-        mode="lines",
         field=field,
         field_px=(length, across),
     )
@@ -226,20 +221,3 @@ def _drawn(cells: list[Cell]) -> SpatialProfile:
     offsets = np.arange(cell.profiles.values.shape[1]) - cell.profiles.centers[k]
     fit = light * cell.fit.shape.values(offsets - place, cell.profiles.box) + level + gradient * offsets
     return SpatialProfile(round(cell.pieces[k].along - cell.pieces[k].center), cell.profiles.values[k], fit)
-
-
-def _nothing(frame: Frame, reason: str) -> Reading:
-    """The measurement of a frame without lines."""
-    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
-    return Reading(
-        Measurement(
-            file=frame.name,
-            position=frame.position,
-            exposure_s=frame.exposure_s,
-            started_utc=frame.started_utc,
-            gain_e_per_adu=frame.gain_e_per_adu,
-            mode="lines",
-            flags=(Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE),
-            verdict=reason,
-        )
-    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.reading import Reading, SpatialProfile
+from autofocus.measure.reading import Reading, SpatialProfile, known, nothing
 from autofocus.measure.spectrum.finding.ridge import Ridge, collect_votes
 from autofocus.measure.spectrum.finding.sampling import SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
@@ -18,7 +18,7 @@ from autofocus.measure.spectrum.fitting.profile import CleanStrip, cut_strip
 from autofocus.measure.spectrum.fitting.strip import FittedStrip, fit_strip
 from autofocus.measure.spectrum.fitting.width import believed_width, half_maximum_middle
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
-from autofocus.model import NAN, Flag, Frame, Measurement
+from autofocus.model import NAN, Flag, Frame
 from autofocus.settings import MeasureSettings
 
 LOW_SNR = 7.0
@@ -46,18 +46,18 @@ def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
         try:
             return _measure(frame, settings)
         except np.linalg.LinAlgError:
-            return Reading(_nothing(frame, "the pixels admit no fit"))
+            return nothing(frame, "spectrum", "the pixels admit no fit")
 
 
 def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     """Measure, with arithmetic on absurd pixels left to give NaN."""
     verdict = find_trace(frame, settings.dispersion_axis)
     if verdict.trace is None:
-        return Reading(_nothing(frame, verdict.reason))
+        return nothing(frame, "spectrum", verdict.reason)
     trace = verdict.trace
     columns = columns_used(trace.length, settings.columns)
     if columns is None:
-        return Reading(_nothing(frame, "the columns asked for are not on the frame"))
+        return nothing(frame, "spectrum", "the columns asked for are not on the frame")
     wanted = settings.half_window_px
     reach = int(max(2.5 * (30 if wanted == "auto" else wanted), 6.0 * trace.width_px))
     places = places_beside(trace, verdict.others, 0.5 * (columns[0] + columns[1] - 1), reach + 2 * trace.width_px)
@@ -68,7 +68,7 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
         rest = tuple(place - moved for place in found.fit.places)
         found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, rest)
     if found is None:
-        return Reading(_nothing(frame, "the trace is cut off by the edge of the frame"), trace=trace)
+        return replace(nothing(frame, "spectrum", "the trace is cut off by the edge of the frame"), trace=trace)
     return _fill(frame, settings, trace, found)
 
 
@@ -126,7 +126,7 @@ def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedSt
         if is_set
     ]
     measurement = replace(
-        _known(frame),
+        known(frame, "spectrum"),
         fwhm_px=fwhm,
         fwhm_err_px=fwhm_err,
         fwhm_arcsec=fwhm * scale if scale else NAN,
@@ -170,21 +170,3 @@ def _saturated(frame: Frame, cleaned: CleanStrip, core: NDArray[np.bool_]) -> in
         ceiling = float(np.iinfo(kind).max) * frame.bscale + frame.bzero
     values = cleaned.strip.values[core]
     return int(np.count_nonzero((values >= ceiling - 0.5 * abs(frame.bscale)) & ~cleaned.rejected[core]))
-
-
-def _known(frame: Frame) -> Measurement:
-    """What is known of a frame before a pixel is looked at."""
-    return Measurement(
-        file=frame.name,
-        position=frame.position,
-        exposure_s=frame.exposure_s,
-        started_utc=frame.started_utc,
-        gain_e_per_adu=frame.gain_e_per_adu,
-    )
-
-
-def _nothing(frame: Frame, reason: str) -> Measurement:
-    """The measurement of a frame without a stellar spectrum."""
-    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
-    flags = (Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE)
-    return replace(_known(frame), flags=flags, verdict=reason)

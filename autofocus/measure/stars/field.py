@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from autofocus.measure.reading import Reading, SpatialProfile
+from autofocus.measure.reading import Reading, SpatialProfile, known, nothing
 from autofocus.measure.stars.detection import find_spots
 from autofocus.measure.stars.radial import Array
 from autofocus.measure.stars.selection import Selection, select
 from autofocus.measure.stars.sky import Field, above_sky
 from autofocus.measure.stars.star import Star
-from autofocus.model import NAN, Flag, Frame, Measurement, StarImage
+from autofocus.model import NAN, Flag, Frame, StarImage
 from autofocus.settings import MeasureSettings
 
 LOW_SNR = 15.0  # of the flux of all the stars that count
@@ -46,7 +46,7 @@ def measure_stars(frame: Frame, settings: MeasureSettings) -> Reading:
         field = above_sky(frame.pixels)
         selection = select(field, find_spots(field.light, field.noise_adu), frame)
     if not selection.stars:
-        return Reading(_nothing(frame, selection.reason))
+        return nothing(frame, "stars", selection.reason)
     return _fill(frame, settings, field, selection)
 
 
@@ -84,7 +84,7 @@ def _fill(frame: Frame, settings: MeasureSettings, field: Field, selection: Sele
     flags += [Flag.LOW_SNR] if flux < LOW_SNR * flux_err else []
     flags += [] if exposure else [Flag.NO_EXPOSURE]
     measurement = replace(
-        _known(frame),
+        known(frame, "stars"),
         fwhm_px=2.0 * size,
         fwhm_err_px=2.0 * size_err,
         fwhm_arcsec=2.0 * size * scale if scale else NAN,
@@ -125,22 +125,3 @@ def _drawn(star: Star, field: Field) -> SpatialProfile:
     distance = np.hypot(rows - star.y, column - star.x)
     model = np.where(distance < star.radius_px, star.profile(distance), 0.0)
     return SpatialProfile(first, field.light[rows, column].astype(np.float64) + field.sky_adu, model + field.sky_adu)
-
-
-def _known(frame: Frame) -> Measurement:
-    """What is known of a frame before a pixel is looked at."""
-    return Measurement(
-        file=frame.name,
-        position=frame.position,
-        exposure_s=frame.exposure_s,
-        started_utc=frame.started_utc,
-        gain_e_per_adu=frame.gain_e_per_adu,
-        mode="stars",
-    )
-
-
-def _nothing(frame: Frame, reason: str) -> Measurement:
-    """The measurement of a frame without stars."""
-    exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
-    flags = (Flag.NO_TRACE,) if exposure else (Flag.NO_TRACE, Flag.NO_EXPOSURE)
-    return replace(_known(frame), flags=flags, verdict=reason)
