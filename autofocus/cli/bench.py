@@ -18,7 +18,7 @@ DISCOVERY_PORT = 32227  # Alpaca's own
 def simulate(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0: any free one.")] = 0,
-    instrument: Annotated[str, typer.Option(help="starex, uvex, alpy600, lhires or longslit.")] = "starex",
+    instrument: Annotated[str, typer.Option(help="starex, uvex, alpy600, lhires, longslit or guidecam.")] = "starex",
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another night.")] = 1,
     speed: Annotated[
         float, typer.Option(min=1e-3, max=1e5, help="Exposures and moves take 1/SPEED of their time.")
