@@ -197,7 +197,7 @@ def _sampled(series: Series, channel: int | None = None) -> list[float]:
 def _curve(fitted: Fitted, metric: Metric, channel: int) -> CurveFit:
     series, ensemble = fitted.series, fitted.ensemble
     unit = series.unit[channel]
-    place, error = ensemble.optimum(Decision(metric).merit)
+    place, error = ensemble.optimum(Decision(metric, series.unit).merit)  # the very number of a decision by this curve
     x, mean, spread = ensemble.x, ensemble.mean()[:, channel], ensemble.spread()[:, channel]
     scatter = ensemble.frame_scatter()[:, channel]
     across = np.unique(np.append(np.linspace(series.x.min(), series.x.max(), LINE_POINTS), place))

@@ -78,6 +78,15 @@ def test_without_noise_both_optima_are_found() -> None:
     assert curves.nsig.value == pytest.approx(observe(STAR, true["nsig"])[1], rel=0.02)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_decided_by_one_curve_is_that_curves_own_number(seed: int) -> None:
+    width, light = (fit_focus(night(seed), objective=objective) for objective in ("fwhm", "nsig"))
+    for curve, best in ((width.fwhm, width.best), (light.nsig, light.best)):
+        assert curve is not None
+        assert best is not None
+        assert (best.position, best.uncertainty) == (curve.position, curve.uncertainty)  # to the last bit
+
+
 def test_the_range_about_the_best_is_where_the_objective_keeps_98_percent() -> None:
     best = fit_focus(quiet(), objective="nsig").best
     assert best is not None
