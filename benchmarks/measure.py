@@ -55,8 +55,8 @@ def write_spectrum(path: Path, megapixels: float) -> None:
 
 def original(path: Path) -> tuple[float, float]:
     """The original helper's algorithm: fixed columns, argmax row, mean background, a Gaussian over the whole height."""
-    data = fits.getdata(path)
-    exposure = fits.getheader(path)["EXPTIME"]
+    with fits.open(path) as parts:
+        data, exposure = parts[0].data, parts[0].header["EXPTIME"]
     middle = data.shape[1] // 2
     profile = data[:, middle - 50 : middle + 50].mean(axis=1)
     top = int(np.argmax(profile))
@@ -66,7 +66,7 @@ def original(path: Path) -> tuple[float, float]:
     def gaussian(x: Any, height: float, center: float, sigma: float) -> Any:
         return height * np.exp(-0.5 * ((x - center) / sigma) ** 2)
 
-    fitted, _ = curve_fit(gaussian, rows, profile, p0=(profile[top], top, 2.0))
+    fitted, _ = curve_fit(gaussian, rows, profile, p0=(profile[top], top, 3.0))
     return 2 * float(fitted[2]), float(profile[top - 30 : top + 30].sum()) / exposure
 
 

@@ -152,10 +152,13 @@ def _pixels(path: Path, stream: IO[bytes], image: Image) -> NDArray[Any]:
     if not packed and size > MAPPED_ABOVE:
         return np.memmap(path, dtype=dtype, mode="r", offset=header.data_start, shape=(rows, columns))
     stream.seek(header.data_start)
-    data = stream.read(size)
-    if len(data) < size:
-        raise FrameError(f"it is not whole: {len(data)} of {size} bytes of its image are there")
-    return np.frombuffer(data, dtype=dtype).reshape(rows, columns)
+    # Into memory of numpy's, which comes in huge pages where the system has them: half the time of bytes at 60 Mpx.
+    pixels = np.empty((rows, columns), dtype)
+    there = cast("io.BufferedReader", stream).readinto(pixels.data.cast("B"))
+    if there < size:
+        raise FrameError(f"it is not whole: {there} of {size} bytes of its image are there")
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _decompressed(stream: IO[bytes], header: Header) -> NDArray[Any]:
