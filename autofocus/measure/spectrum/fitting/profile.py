@@ -15,6 +15,7 @@ from autofocus.measure.spectrum.fitting.background import away_from_trace, colum
 from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 REJECT_SIGMAS = 6.0
@@ -27,12 +28,13 @@ MOST_LOOKS = 5
 class Strip:
     """The pixels about the trace, each column shifted by whole pixels.
 
-    ``values`` (offsets, columns) in ADU, NaN off the frame; ``offsets`` are whole pixels
+    ``values`` (offsets, columns) in ADU, NaN off the frame, singles as is all that has the shape of the strip;
+    ``offsets`` are whole pixels
     from ``anchor``, the row nearest to the trace in each column;
     ``phase`` is how far the anchor lies above the trace, so that a pixel's distance from it is ``offsets + phase``.
     """
 
-    values: Doubles
+    values: Floats
     offsets: NDArray[np.intp]
     phase: Doubles
     anchor: NDArray[np.intp]
@@ -64,7 +66,7 @@ class CleanStrip:
     """
 
     strip: Strip
-    values: Doubles
+    values: Floats
     profile: Doubles
     level: Doubles
     flux: Doubles
@@ -101,7 +103,7 @@ def cut_strip(frame: Frame, trace: Trace, columns: tuple[int, int], reach: int) 
     low = max(int(anchor.min()) - reach, 0)
     high = max(min(int(anchor.max()) + reach + 1, trace.across), low)
     pixels = along(frame, trace.axis, slice(low, high), slice(*columns))
-    values = np.full((2 * reach + 1, x.size), np.nan)
+    values = np.full((2 * reach + 1, x.size), np.nan, np.float32)
     ends = [0, *(np.flatnonzero(np.diff(anchor)) + 1).tolist(), x.size]
     for first, last in pairwise(ends):
         top = int(anchor[first]) - reach - low
@@ -112,19 +114,20 @@ def cut_strip(frame: Frame, trace: Trace, columns: tuple[int, int], reach: int) 
     return Strip(values, np.arange(-reach, reach + 1), anchor - center, anchor, x)
 
 
-def at_phases(strip: Strip, light: Callable[[Doubles], Doubles], width_px: float) -> Doubles:
+def at_phases(strip: Strip, light: Callable[[Doubles], Doubles], width_px: float) -> Floats:
     """A function of the distance from the trace at every pixel of a strip, by straight lines between fine steps."""
     step = 0.5 / np.ceil(8.0 / max(width_px, 1.0))
     first = np.floor(strip.phase.min() / step)
     cell = strip.phase / step - first
     index = cell.astype(np.intp)
     phases = (first + np.arange(int(index.max()) + 2)) * step
-    table = light((strip.offsets[:, None] + phases).ravel()).reshape(strip.offsets.size, -1)
-    lower = table[:, index]
-    return np.asarray(lower + (table[:, index + 1] - lower) * (cell - index))
+    table = light((strip.offsets[:, None] + phases).ravel()).reshape(strip.offsets.size, -1).astype(np.float32)
+    return np.asarray(
+        table[:, index] + np.diff(table, axis=1)[:, index] * (cell - index).astype(np.float32), np.float32
+    )
 
 
-def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doubles | None = None) -> CleanStrip:
+def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Floats | None = None) -> CleanStrip:
     """Replace what no column of a spectrum can show.
 
     Each column is predicted as its own level plus its own light times the profile. A pixel further from that than
@@ -148,14 +151,14 @@ def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doub
     usable = known.any(axis=1)
     outer = away_from_trace(strip.offsets, width_px) & usable
     level = column_level(values[outer] if star is None else values[outer] - star[outer])
-    signal = values - level
+    signal = values - level.astype(np.float32)
     if not known.all():
         signal[~known] = 0.0
     if star is None:
         profile = column_median(signal.T, known.T)
-        star = np.where(usable, np.maximum(profile - median(profile[outer]), 0.0), 0.0)[:, None]
+        star = np.where(usable, np.maximum(profile - median(profile[outer]), 0.0), 0.0)[:, None].astype(np.float32)
     flux, taken = _column_flux(signal, star, np.abs(strip.offsets) <= max(0.6 * width_px, 1.0))
-    expected = star * flux
+    expected = star * flux.astype(np.float32)
     residual = signal - expected
     if not known.all():
         residual[~known] = 0.0
@@ -172,12 +175,13 @@ def clean(strip: Strip, width_px: float, star: Doubles | None = None, rest: Doub
         noise = _noise(residual, expected, ~bad, outer, taken, quantum)
     cleaned = strip.values
     if bad.any():
-        cleaned = np.where(bad, expected + level + (0.0 if rest is None else rest), strip.values)
+        replaced = expected + level.astype(np.float32)
+        cleaned = np.where(bad, replaced if rest is None else replaced + rest, strip.values)
         cleaned[~usable] = np.nan
-    return CleanStrip(strip, cleaned, cleaned.mean(axis=1), level, flux, bad & known, noise)
+    return CleanStrip(strip, cleaned, cleaned.mean(axis=1, dtype=np.float64), level, flux, bad & known, noise)
 
 
-def _impossible(residual: Doubles, expected: Doubles, noise: Noise) -> Mask:
+def _impossible(residual: Floats, expected: Floats, noise: Noise) -> Mask:
     """The pixels that noise and the shape of a profile cannot explain, and their neighbours as far as they are hit."""
     least = np.sqrt(noise.read_variance + noise.shot_factor * expected.min(axis=1))
     if not (np.maximum(residual.max(axis=1), -residual.min(axis=1)) > REJECT_SIGMAS * least).any():
@@ -197,7 +201,7 @@ def _impossible(residual: Doubles, expected: Doubles, noise: Noise) -> Mask:
     return rejected
 
 
-def _column_flux(signal: Doubles, star: Doubles, core: Mask) -> tuple[Doubles, Doubles]:
+def _column_flux(signal: Floats, star: Floats, core: Mask) -> tuple[Doubles, Doubles]:
     """Light of each column relative to the mean column.
 
     The median of the ratios in the core, so that a hit pixel has no say, drawn towards their common value as far as
@@ -224,14 +228,14 @@ def _column_flux(signal: Doubles, star: Doubles, core: Mask) -> tuple[Doubles, D
     return np.maximum(typical + (flux - typical) * believed, 0.0), taken
 
 
-def _quantum(values: Doubles) -> float:
+def _quantum(values: Floats) -> float:
     """The smallest step between pixel values, at most 1: what rounding alone leaves as noise."""
     steps = np.abs(np.diff(values[:, : min(values.shape[1], 16)], axis=1))
     steps = steps[steps > 0]
     return float(min(steps.min(), 1.0)) if steps.size else 1.0
 
 
-def _noise(residual: Doubles, expected: Doubles, good: Mask, outer: Mask, taken: Doubles, quantum: float) -> Noise:
+def _noise(residual: Floats, expected: Floats, good: Mask, outer: Mask, taken: Doubles, quantum: float) -> Noise:
     """Variance of a pixel as a straight line in its starlight, from the scatter along the rows.
 
     Without starlight it is the median over the dark rows; its increase per ADU is the inverse of the gain in e-/ADU.
@@ -282,9 +286,9 @@ def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> 
     return Samples(*(np.concatenate(column) for column in zip(*points, strict=True)))
 
 
-def _mean_of(values: Doubles, rows: Mask, columns: NDArray[np.intp], level: Doubles) -> Doubles:
+def _mean_of(values: Floats, rows: Mask, columns: NDArray[np.intp], level: Doubles) -> Doubles:
     """Mean of these columns, less their own ``level``."""
-    return np.asarray(values[rows][:, columns].mean(axis=1) - level[columns].mean())
+    return np.asarray(values[rows][:, columns].mean(axis=1, dtype=np.float64) - level[columns].mean())
 
 
 def _average_rows(strip: Strip, profile: Doubles, known: Mask, rows: int) -> Samples:

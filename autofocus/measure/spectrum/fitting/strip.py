@@ -116,7 +116,7 @@ def _groups(cleaned: CleanStrip, width_px: float) -> int:
 def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
     """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
     star = np.maximum(at_phases(strip, fit.star, fit.blur_width), 0.0)
-    rest = (fit.sky(strip.offsets.astype(np.float64)) - fit.background)[:, None]
+    rest = (fit.sky(strip.offsets.astype(np.float64)) - fit.background)[:, None].astype(np.float32)
     if fit.places:
         rest = rest + at_phases(strip, fit.neighbours, fit.blur_width)
     return clean(strip, width_px, star, rest)
