@@ -101,12 +101,12 @@ class Measurement:
     ``nsig`` is uncorrected (the original's definition); ``window_fraction`` is the part of the star's light
     that the window holds, and ``window_fraction_err`` what it adds, in quadrature, to the relative error of
     nsig / window_fraction. ``background_noise_adu`` is the RMS of one background pixel and ``columns_used``
-    the number of columns averaged. ``phase``, ``elapsed_s`` and ``cost_s`` are set by the session: time
-    reaches the search through them alone. ``guide_hfd_px`` and ``guide_mass`` are the medians of the guide star during
-    the exposure, as the guider gives them. ``mode`` says what was measured on the frame. ``field`` holds the
-    widths of an arc's lines over the field, ``field_px`` its length along and across the dispersion. Of stars
-    ``hfr_px`` is the half-flux radius, ``fwhm_px`` twice that, ``half_max_px`` the full width at half maximum, ``nsig``
-    the flux of those that count, ADU/s.
+    the number of columns averaged. ``phase``, ``elapsed_s``, ``cost_s`` and ``exposing_s`` (how long the camera took)
+    are set by the session: time reaches the search through them alone. ``guide_hfd_px`` and ``guide_mass`` are the
+    medians of the guide star during the exposure, as the guider gives them. ``mode`` says what was measured on the
+    frame. ``field`` holds the widths of an arc's lines over the field, ``field_px`` its length along and across the
+    dispersion. Of stars ``hfr_px`` is the half-flux radius, ``fwhm_px`` twice that, ``half_max_px`` the full width at
+    half maximum, ``nsig`` the flux of those that count, ADU/s.
     """
 
     file: str = ""
@@ -135,6 +135,7 @@ class Measurement:
     phase: Phase = "recorded"
     elapsed_s: float = 0.0
     cost_s: float = 0.0
+    exposing_s: float = NAN
     temperature_c: float | None = None
     used: bool = True
     why: str = ""

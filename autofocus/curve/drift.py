@@ -15,6 +15,7 @@ import numpy as np
 
 from autofocus.curve.hyperbola import Array
 from autofocus.curve.series import light_of
+from autofocus.curve.skytime import sky_times
 from autofocus.model import CurveFit, FocusCurves, Measurement
 
 SAME_PLACE_STEPS = 2.0
@@ -59,7 +60,7 @@ def find_drift(measurements: Sequence[Measurement], curves: FocusCurves) -> Drif
     Parameters
     ----------
     measurements : sequence of Measurement
-        With ``position`` and ``elapsed_s``; those without trace or time are passed over.
+        With ``position`` and times as `sky_times` takes them; those without a trace are passed over.
     curves : FocusCurves
         Fitted to them: its slopes tell a drift of focus from one of the light, its bands how frames scatter.
 
@@ -70,8 +71,7 @@ def find_drift(measurements: Sequence[Measurement], curves: FocusCurves) -> Drif
     """
     information, pull = np.diag(USUAL**-2.0), np.zeros(2)
     times: list[float] = []
-    for position, frames in _repeats(measurements):
-        elapsed = np.array([frame.elapsed_s for frame in frames])
+    for position, elapsed, frames in _repeats(measurements):
         for slope, values, errors, is_light in _both(position, frames, curves):
             good = np.isfinite(values) & np.isfinite(errors)
             if good.sum() < 2:
@@ -90,16 +90,19 @@ def find_drift(measurements: Sequence[Measurement], curves: FocusCurves) -> Drif
     return Drift(float(rate[0]), float(error[0]), float(rate[1]), float(error[1]), float(np.ptp(times)))
 
 
-def _repeats(measurements: Sequence[Measurement]) -> Iterator[tuple[float, list[Measurement]]]:
-    """Positions that were looked at more than once, each with its frames."""
-    timed = [one for one in measurements if one.position is not None and 0.0 < one.elapsed_s < math.inf]
-    left = sorted(timed, key=lambda one: one.position or 0.0)
+def _repeats(measurements: Sequence[Measurement]) -> Iterator[tuple[float, Array, list[Measurement]]]:
+    """Positions that were looked at more than once, each with the times of its frames and the frames."""
+    times = sky_times(measurements)
+    placed = [
+        (one.position, time, one) for one, time in zip(measurements, times, strict=True) if one.position is not None
+    ]
+    left = sorted((one for one in placed if math.isfinite(one[1])), key=lambda one: one[0])
     while left:
-        first = left[0].position or 0.0
-        near = [one for one in left if (one.position or 0.0) - first <= SAME_PLACE_STEPS]
+        near = [one for one in left if one[0] - left[0][0] <= SAME_PLACE_STEPS]
         left = left[len(near) :]
         if len(near) > 1:
-            yield float(np.mean([one.position or 0.0 for one in near])), near
+            positions, elapsed, frames = zip(*near, strict=True)
+            yield float(np.mean(positions)), np.array(elapsed), list(frames)
 
 
 def _both(

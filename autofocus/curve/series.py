@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.curve.hyperbola import Array
+from autofocus.curve.skytime import sky_times
 from autofocus.model import Flag, Measurement
 
 Mask = NDArray[np.bool_]
@@ -130,7 +131,7 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
     return Series(
         index=np.array(usable),
         position=position,
-        time_s=_times(frames),
+        time_s=sky_times(frames),
         x=(position - middle) / scale,
         values=np.where(has, raw / np.array(unit), 1.0),
         errors=np.where(has, error / np.array(unit), 1.0),
@@ -140,12 +141,6 @@ def build(measurements: Sequence[Measurement], usable: Sequence[int]) -> Series 
         unit=unit,
         errors_known=(known[0], known[1]),
     )
-
-
-def _times(frames: Sequence[Measurement]) -> Array:
-    """When each frame was taken, seconds; NaN where that is not known of every frame."""
-    elapsed = np.array([frame.elapsed_s for frame in frames], dtype=float)
-    return elapsed if np.all((elapsed > 0.0) & (elapsed < FARTHEST)) else np.full(len(frames), np.nan)
 
 
 def _fill_errors(raw: Array, error: Array, has: Mask) -> Array:

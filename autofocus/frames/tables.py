@@ -20,7 +20,7 @@ NUMBERS = (
     "position", "fwhm_px", "fwhm_err_px", "fwhm_arcsec", "nsig", "nsig_err", "window_fraction", "window_fraction_err",
     "snr", "center_px",
     "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "background_noise_adu", "columns_used",
-    "gain_e_per_adu", "elapsed_s", "cost_s", "temperature_c",
+    "gain_e_per_adu", "elapsed_s", "cost_s", "exposing_s", "temperature_c",
 )  # fmt: skip
 WHOLE = ("saturated_px", "columns_used")
 MAYBE_NONE = ("position", "exposure_s", "gain_e_per_adu", "temperature_c")

@@ -44,6 +44,7 @@ class Exposed:
     started_utc: str
     ended_s: float
     spent_s: float
+    exposing_s: float
     last: bool
     flags: tuple[Flag, ...] = ()
     temperature_c: float | None = None
@@ -158,6 +159,7 @@ class Darkroom:
                 phase=taken.sample.phase,
                 elapsed_s=taken.ended_s,
                 cost_s=taken.spent_s + behind_s,
+                exposing_s=taken.exposing_s,
                 temperature_c=taken.temperature_c,
             )
         )

@@ -57,6 +57,7 @@ class LiveObserver:
         self._worker: Worker = ThreadWorker() if rig.overlapped else InlineWorker()
         self._pending: list[tuple[Exposed, Future[Measurement]]] = []
         self._last_end_s = 0.0
+        self._exposed_s = math.nan
         self._exposing = False
         guiding.glances.before_each = self._wait_for_camera
 
@@ -124,6 +125,7 @@ class LiveObserver:
             started_utc=started_utc,
             ended_s=self._last_end_s,
             spent_s=self._last_end_s - began,
+            exposing_s=self._exposed_s,
             last=last,
             flags=guiding_flags(guiding, kept),
             temperature_c=quietly(self._rig.focuser.temperature),
@@ -213,7 +215,9 @@ class LiveObserver:
         self._exposing = True
         with self._ledger.timed("exposing_s"):
             self._guiding.exposure_started()
+            began_s = self._stream.elapsed_s
             self._rig.camera.expose(exposure_s)
+            self._exposed_s = self._stream.elapsed_s - began_s
         self._exposing = False
         return started_utc, self._guiding.exposure_ended()
 

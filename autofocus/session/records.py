@@ -21,6 +21,7 @@ FRAME_FIELDS = (
     "center_px", "slant_px", "background_adu", "peak_adu", "saturated_px", "exposure_s", "dispersion_axis",
     "flags", "started_utc",
 )  # fmt: skip
+SESSION_TIMES = ("elapsed_s", "cost_s", "exposing_s")
 REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass", "mode")
 LINE_FIELDS = ("field", "field_px")
 STAR_FIELDS = ("hfr_px", "hfr_err_px", "half_max_px", "half_max_err_px", "stars")
@@ -56,7 +57,7 @@ def sample_objects(measurements: Sequence[Measurement], left_out: Mapping[int, s
         sample = {**frame_object(measurement), "phase": measurement.phase, "used": used}
         if not used:
             sample["why"] = why
-        sample["elapsed_s"], sample["cost_s"] = measurement.elapsed_s, measurement.cost_s
+        sample |= {name: jsonform.encode(getattr(measurement, name)) for name in SESSION_TIMES}
         samples.append(sample)
     return samples
 

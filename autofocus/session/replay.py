@@ -138,6 +138,7 @@ def _anew(old: Measurement, new: Measurement) -> Measurement:
             phase=old.phase,
             elapsed_s=old.elapsed_s,
             cost_s=old.cost_s,
+            exposing_s=old.exposing_s,
             temperature_c=old.temperature_c,
         )
     )

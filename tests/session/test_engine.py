@@ -42,6 +42,7 @@ def test_costs_of_samples_add_up_to_the_time_of_the_run(bench: Bench) -> None:
     result = bench.run(going_to((9450, 9400, 9350))).result
     assert [sample["cost_s"] for sample in result["samples"]] == pytest.approx([11.5, 11.5, 11.5, 11.3])
     assert result["samples"][-1]["elapsed_s"] == pytest.approx(45.8)
+    assert [sample["exposing_s"] for sample in result["samples"]] == pytest.approx([10.0] * 4)
 
 
 def test_the_devices_are_closed_in_reverse_order(bench: Bench) -> None:

@@ -85,7 +85,7 @@ def test_remeasuring_takes_the_numbers_from_the_frames_and_the_rest_from_the_jou
     assert asked[0] == live.folder / FRAMES / "0001-9450.fits"
     assert asked[0].exists()
     assert [one.fwhm_px for one in anew.measurements] == [1.0, 1.0, 1.0]
-    kept = ("position", "phase", "elapsed_s", "cost_s", "temperature_c", "file", "exposure_s")
+    kept = ("position", "phase", "elapsed_s", "cost_s", "exposing_s", "temperature_c", "file", "exposure_s")
     for old, new in zip(recording.measurements, anew.measurements, strict=True):
         assert [getattr(old, name) for name in kept] == [getattr(new, name) for name in kept]
 
