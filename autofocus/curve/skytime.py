@@ -8,6 +8,7 @@ time to change, such frames would be believed far too much.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from autofocus.curve.hyperbola import Array
 from autofocus.model import Measurement
 
 LONGEST_S = 1e9  # no run takes thirty years
+UTC = re.compile(r"(\d{4}-\d\d-\d\d(?:T[\d:.]+)?)(?:Z|\+00:00)?", re.ASCII)
 ROUNDED_S = 1.0  # times of exposures in headers are often whole seconds
 
 
@@ -62,8 +64,10 @@ def _far_enough_apart(times: Array, frames: Sequence[Measurement]) -> bool:
 
 
 def _epoch_s(started_utc: str | None) -> float:
-    try:
-        moment = np.datetime64((started_utc or "").removesuffix("Z").removesuffix("+00:00"))
-    except ValueError:
+    moment = UTC.fullmatch(started_utc or "")
+    if moment is None:
         return math.nan
-    return float((moment - np.datetime64(0, "s")) / np.timedelta64(1, "s"))  # NaN for a moment that is none
+    try:
+        return float((np.datetime64(moment[1]) - np.datetime64(0, "s")) / np.timedelta64(1, "s"))
+    except ValueError:  # a thirteenth month
+        return math.nan

@@ -39,7 +39,7 @@ def test_recorded_frames_have_the_times_of_their_headers() -> None:
     assert sky_times(frames) == pytest.approx([0.0, 30.5, 60.0])
     assert np.isnan(sky_times([*frames, Measurement(started_utc=None, exposure_s=20.0)])).all()
     assert np.isnan(sky_times([*frames, Measurement(started_utc="yesterday", exposure_s=20.0)])).all()
-    assert np.isnan(sky_times([*frames, Measurement(started_utc="NaT", exposure_s=20.0)])).all()
+    assert np.isnan(sky_times([*frames, Measurement(started_utc="2026-13-22T21:14:05", exposure_s=20.0)])).all()
     assert np.isnan(sky_times([*frames, Measurement(started_utc="2026-11-22T21:14:05+01:00", exposure_s=20.0)])).all()
 
 
