@@ -67,9 +67,11 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
         reach = max(reach, int(4.0 * trace.width_px))
         rest = tuple(place - moved for place in found.fit.places)
         found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, rest)
-    if found is None:
-        return replace(nothing(frame, "spectrum", "the trace is cut off by the edge of the frame"), trace=trace)
-    return _fill(frame, settings, trace, found)
+    width, error = (NAN, NAN) if found is None else believed_width(found.fit, found.doubt)
+    if found is None or not 0.0 <= error < width:
+        why = "what was followed has no width of its own: it is no trace, or cut off by the edge of the frame"
+        return replace(nothing(frame, "spectrum", why), trace=trace)
+    return _fill(frame, settings, trace, found, (width, error))
 
 
 def _is_astray(trace: Trace, fit: ProfileFit) -> bool:
@@ -100,9 +102,11 @@ def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] 
     return first, first + count
 
 
-def _fill(frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedStrip) -> Reading:
+def _fill(
+    frame: Frame, settings: MeasureSettings, trace: Trace, found: FittedStrip, width: tuple[float, float]
+) -> Reading:
     cleaned, fit = found.cleaned, found.fit
-    fwhm, fwhm_err = believed_width(fit, found.doubt)
+    fwhm, fwhm_err = width
     wanted = settings.half_window_px
     half_window = auto_half_window(fwhm) if wanted == "auto" else wanted
     light = window_light(cleaned, fit, half_window, found.span)

@@ -10,6 +10,7 @@ from autofocus.measure.spectrum.reduction import columns_used, measure_spectrum
 from autofocus.measure.spectrum.signal import auto_half_window
 from autofocus.model import Flag, Frame
 from autofocus.settings import MeasureSettings
+from tests.measure.stars.starfields import Image, Scene, scattered
 
 DEFAULT = MeasureSettings()
 
@@ -166,3 +167,11 @@ def test_a_frame_without_rows_beside_the_trace_is_measured():
     measured = measure_spectrum(Frame(raw=raw, exposure_s=10.0, gain_e_per_adu=1.0), MeasureSettings()).measurement
     assert 11.0 < measured.fwhm_px < 15.0
     assert Flag.TRUNCATED_WINDOW in measured.flags
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_line_through_doughnuts_that_has_no_width_of_its_own_is_no_trace(seed):
+    field = Scene(scattered(12, seed, (300, 400), 30.0), Image(4.0, beta=3.5, radius_px=40.0), shape=(300, 400))
+    found = measure_spectrum(field.frame(seed), DEFAULT).measurement
+    assert (Flag.NO_TRACE in found.flags) or found.fwhm_err_px < found.fwhm_px
+    assert (Flag.NO_TRACE in found.flags) == bool(found.verdict)

@@ -93,6 +93,8 @@ def _fit_cleaned(
             return None
         fit, doubt = found
         rich = with_ripples(fit, samples, cleaned.noise)
+        if np.isnan(fit.rough_width + rich.rough_width):
+            return None  # there is no peak
         # Ripples could take a bright star for their own; without them a star's wings could be taken for a faint one.
         place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
         if place is None and rich is not fit:
