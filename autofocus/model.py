@@ -239,7 +239,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class FocusResult:
-    """How a search ended. With ``focused`` the focuser stands at, or is to be moved to, ``best``."""
+    """How a search ended. With ``focused`` the focuser is at ``best``, or has to arrive there by ``run_up_steps``."""
 
     outcome: Outcome
     reason: str | None
@@ -249,6 +249,7 @@ class FocusResult:
     confirmed: Confirmation | None = None
     measurements: tuple[Measurement, ...] = ()
     warnings: tuple[str, ...] = ()
+    run_up_steps: int = 0
 
     @property
     def best(self) -> BestFocus | None:

@@ -12,7 +12,7 @@ import numpy as np
 from autofocus.devices.clock import VirtualClock
 from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag, FocusResult, Measurement, Objective, Sample, Sweep
-from autofocus.search.approach import RUN_UP_STEPS, Direction, waypoints
+from autofocus.search.approach import Direction, waypoints
 from autofocus.search.task import FocusTask, Search
 from autofocus.settings import CameraSettings, FocuserSettings, MeasureSettings, SearchSettings
 from simulators.bench import Bench
@@ -89,7 +89,7 @@ class BenchObserver:
         except StopIteration as end:
             result: FocusResult = end.value
         if result.outcome == "focused" and result.best is not None and result.confirmed is None:
-            self.go_to(round(result.best.position), RUN_UP_STEPS)
+            self.go_to(round(result.best.position), result.run_up_steps)
         return result
 
     def observe(self, sweep: Sweep) -> tuple[Measurement, ...]:

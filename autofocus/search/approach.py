@@ -11,9 +11,6 @@ Direction = Literal["inward", "outward"]
 Room = tuple[int | None, int | None]
 """Lowest and highest position; None where there is no limit."""
 
-RUN_UP_STEPS = 60
-"""How far a search arrives from, at the least and where there is room: play that nobody declared is mostly less."""
-
 
 def sign(direction: Direction) -> int:
     """-1 for inward, +1 for outward."""

@@ -19,6 +19,7 @@ BLUR_UNKNOWN_STEPS = 60.0
 SURE_ENOUGH = 0.75  # a sweep that misses can be widened for less than another probe costs
 BETWEEN_PREFERRED = 0.4
 MOST_PROBES = 8
+LONGEST_RUN_UP_STEPS = 600  # no gear has so much play
 SCAN_STRIDE = 12.0  # in blur lengths: widths grow to six times the floor between two frames of the scan
 
 
@@ -43,6 +44,15 @@ def half_span(task: FocusTask, blur_steps: float) -> float:
     spacing = task.settings.spacing_steps
     steps = SPACING_PER_BLUR * blur_steps if spacing == "auto" else float(spacing)
     return max(steps, 1.0) * task.settings.samples_each_side
+
+
+def run_up_steps(task: FocusTask) -> int:
+    """How far to arrive from at the least, where there is room: half a sweep, as play that bends a curve is less.
+
+    Of a focuser with finer steps both the sweep and its play are more steps.
+    """
+    reach = half_span(task, first_guess(task, task.start_position).blur_steps)
+    return max(round(min(reach, LONGEST_RUN_UP_STEPS)), task.backlash_steps)
 
 
 def locate(log: ObservingLog, start: float) -> Generator[Sweep, tuple[Measurement, ...], Estimate]:

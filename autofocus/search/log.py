@@ -8,7 +8,6 @@ from statistics import median
 from typing import Literal
 
 from autofocus.model import Confirmation, Flag, FocusCurves, Measurement, Phase, Sample, Sweep
-from autofocus.search.approach import RUN_UP_STEPS
 from autofocus.search.task import Estimate, FocusTask
 
 Ask = Generator[Sweep, tuple[Measurement, ...], tuple[Measurement, ...]]
@@ -50,7 +49,7 @@ class ObservingLog:
         self.confirmation: Confirmation | None = None
         self.cloudy = False
         self.clouded: set[int] = set()
-        self.run_up_steps = max(RUN_UP_STEPS, task.backlash_steps)
+        self.run_up_steps = task.backlash_steps
         self.run_ups: list[int] = []
         self._attempt = 0
 

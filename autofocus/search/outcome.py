@@ -33,6 +33,7 @@ def focused(log: ObservingLog, curves: FocusCurves, confirmation: Confirmation |
         confirmed=confirmation,
         measurements=annotated(log, curves),
         warnings=tuple(warnings),
+        run_up_steps=log.run_up_steps,
     )
 
 

@@ -11,7 +11,7 @@ from autofocus.search import gates, outcome
 from autofocus.search.approach import clipped
 from autofocus.search.exposure import first_exposure
 from autofocus.search.fitting import fit_log, used_frames
-from autofocus.search.locate import locate
+from autofocus.search.locate import locate, run_up_steps
 from autofocus.search.log import Attempt, ObservingLog
 from autofocus.search.play import take_up_play
 from autofocus.search.refining import good_enough, refine
@@ -37,6 +37,7 @@ def focus(task: FocusTask) -> Search:
     """
     log = ObservingLog(task)
     log.exposure_s = first_exposure(task)
+    log.run_up_steps = run_up_steps(task)
     estimate: Estimate | None = None
     for attempt in range(task.settings.retries + 1):
         try:

@@ -19,6 +19,7 @@ from autofocus.errors import NoFocusFound
 from autofocus.model import Measurement
 from autofocus.search.approach import sign
 from autofocus.search.fitting import near_indices
+from autofocus.search.locate import LONGEST_RUN_UP_STEPS
 from autofocus.search.log import ObservingLog
 from autofocus.search.motions import ways
 from autofocus.search.task import Estimate
@@ -30,7 +31,6 @@ CLEARLY = 5.0
 STRICTEST = -1  # of the models: the optical one, where both metrics are known
 VISIBLE_STEPS = 2.0  # a frame that lags by less is kept
 AMPLE = 2.0  # times the play suspected, as it may be more
-LONGEST_RUN_UP_STEPS = 600
 LEAST_FRAMES = 7  # fewer fit anything
 
 

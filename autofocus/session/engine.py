@@ -11,7 +11,7 @@ from typing import Any
 
 from autofocus.errors import Aborted, AutofocusError, DeviceError, JournalError
 from autofocus.model import FocusResult, Sweep
-from autofocus.search.approach import RUN_UP_STEPS, clipped
+from autofocus.search.approach import clipped
 from autofocus.search.task import FocusTask, Search
 from autofocus.session import history, lock, opening, records
 from autofocus.session.budget import Budget
@@ -203,7 +203,7 @@ class _Run:
         target = round(clipped(result.best.position if confirmed is None else confirmed, task.room))
         told = PhaseChanged(elapsed_s=self._stream.elapsed_s, phase="arriving", why=f"Moving to best focus at {target}")
         self._stream.tell(told)
-        self._motion.go_to(target, RUN_UP_STEPS)
+        self._motion.go_to(target, result.run_up_steps)
 
     def _leave(self, result: FocusResult, error: BaseException | None) -> Ending:
         homecoming = Homecoming(

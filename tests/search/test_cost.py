@@ -12,6 +12,7 @@ from autofocus.search.log import ObservingLog
 
 def log_of(make_task, positions, seconds_per_step, still=15.0):
     log = ObservingLog(make_task(9400, approach="inward"))
+    log.run_up_steps = 60
     here = 9400
     for position in positions:
         steps = abs(position - here) if position < here else abs(position - here) + 2 * 60  # from the run-up

@@ -57,6 +57,7 @@ def test_play_that_was_not_declared_costs_nothing(make_sky, make_task, play, app
 def test_more_play_than_is_taken_up_is_never_a_false_focus(make_sky, make_task, play, declared):
     night = Playing(make_sky(seed=32), make_task(9425, objective="fwhm", backlash_steps=declared), play)
     result = night.run()
+    assert result.run_up_steps >= max(60, declared)
     if result.outcome == "focused":
         assert any("focuser.backlash_steps" in warning for warning in result.warnings)
         assert abs(night.tube - night.sky.width_focus) <= 5 * result.best.uncertainty
@@ -64,9 +65,20 @@ def test_more_play_than_is_taken_up_is_never_a_false_focus(make_sky, make_task, 
         assert result.reason == "confirmation_failed"
 
 
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [({"spacing_steps": 15}, 60), ({"spacing_steps": 40}, 160), ({"spacing_steps": 40, "backlash_steps": 250}, 250),
+     ({"spacing_steps": 900}, 600)],
+)  # fmt: skip
+def test_every_frame_is_arrived_at_from_half_a_sweep(make_sky, make_task, settings, steps):
+    sweep = next(focus(make_task(9425, **settings)))
+    assert {sample.run_up_steps for sample in sweep.samples} == {steps}
+
+
 @pytest.fixture
 def log(make_task):
     log = ObservingLog(make_task(9400, approach="inward"))
+    log.run_up_steps = 60
     for position in (9400, 9460, 9440, 9380, 9420):
         log.measurements.append(Measurement(position=float(position)))
         log.run_ups.append(60)
@@ -84,6 +96,7 @@ def test_no_play_is_suspected_of_a_tight_focuser(make_sky, make_task):
         sky = make_sky(seed=seed)
         result = sky.run(focus(make_task(9425)))
         log = ObservingLog(make_task(9425))
+        log.run_up_steps = result.run_up_steps
         log.measurements.extend(result.measurements)
         log.run_ups.extend([60] * len(result.measurements))
         assert suspected(log, range(len(result.measurements))) is None
