@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.reading import Reading, SpatialProfile, known, nothing
-from autofocus.measure.spectrum.finding.ridge import Ridge, collect_votes
+from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.measure.spectrum.finding.verdict import find_trace
+from autofocus.measure.spectrum.finding.votes import collect_votes
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
 from autofocus.measure.spectrum.fitting.neighbours import places_beside
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, cut_strip

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from autofocus.measure.spectrum.finding.candidates import most_lamp_light
 from autofocus.measure.spectrum.finding.clear import clear_trace
 from autofocus.measure.spectrum.finding.image import continuum, edge_contrast
-from autofocus.measure.spectrum.finding.ridge import collect_votes
 from autofocus.measure.spectrum.finding.sampling import FEW, SEVERAL, sample_parts
 from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.measure.spectrum.finding.verdict import find_trace
+from autofocus.measure.spectrum.finding.votes import collect_votes
 from autofocus.model import Frame
 from tests.measure.scenes import Scene, amp_step_rows
 from tests.measure.spectrographs import others, spectra

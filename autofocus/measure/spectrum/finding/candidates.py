@@ -8,18 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.finding.ridge import (
-    Ridge,
-    Sums,
-    Votes,
-    find_dips,
-    find_ridges,
-    middle,
-    steps_noise,
-    sum_votes,
-)
+from autofocus.measure.spectrum.finding.ridge import Ridge, Sums, find_dips, find_ridges, sum_votes
 from autofocus.measure.spectrum.finding.sampling import Doubles
 from autofocus.measure.spectrum.finding.trace import Trace, survey
+from autofocus.measure.spectrum.finding.votes import Votes, middle, steps_noise
 
 SURE = 20.0
 ONE_IMAGE = 0.2

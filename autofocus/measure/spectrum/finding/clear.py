@@ -8,18 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from autofocus.measure.spectrum.finding.candidates import CONTRAST, darkest, height
-from autofocus.measure.spectrum.finding.ridge import (
-    CLIP,
-    DETECTION,
-    MAX_SLANT,
-    Ridge,
-    Votes,
-    middle,
-    rows_together,
-    stand_out,
-)
+from autofocus.measure.spectrum.finding.ridge import CLIP, DETECTION, MAX_SLANT, Ridge, stand_out
 from autofocus.measure.spectrum.finding.sampling import BLOCKS, Floats
 from autofocus.measure.spectrum.finding.trace import Trace, follow
+from autofocus.measure.spectrum.finding.votes import Votes, middle, rows_together
 
 MOST_ASTRAY = BLOCKS // 8
 THIRD = BLOCKS // 3

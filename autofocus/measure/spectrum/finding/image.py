@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.candidates import quantiles
-from autofocus.measure.spectrum.finding.ridge import Votes, neighbour_noise
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, along
 from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.finding.votes import Votes, neighbour_noise
 from autofocus.model import Frame
 
 Doubles = NDArray[np.float64]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.finding.ridge import Ridge, Votes, middle
+from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import BLOCKS, Floats
+from autofocus.measure.spectrum.finding.votes import Votes, middle
 from autofocus.model import Axis
 
 Doubles = NDArray[np.float64]

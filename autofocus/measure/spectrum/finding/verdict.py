@@ -17,9 +17,10 @@ from autofocus.measure.spectrum.finding.candidates import (
 )
 from autofocus.measure.spectrum.finding.clear import clear_trace
 from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, join_rims, louder_on
-from autofocus.measure.spectrum.finding.ridge import Ridge, Votes, collect_votes
+from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, FEW, SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
+from autofocus.measure.spectrum.finding.votes import Votes, collect_votes
 from autofocus.model import Axis, Frame
 
 MANY_LINES = 4
@@ -108,7 +109,7 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
     """Look in full, at several columns of each part and, where these show nothing, at all."""
     seen: list[_Seen] = []
     for sampled in (SEVERAL, None):
-        dark = [axis for axis in axes if not any(one.look.votes.axis == axis and one.look.candidates for one in seen)]
+        dark = [axis for axis in axes if not any(one.look.votes.axis == axis and one.traces for one in seen)]
         lit = [one for one in seen if one.look.votes.axis not in dark]
         seen = sorted(lit + _look(frame, tuple(dark), sampled), key=lambda one: axes.index(one.look.votes.axis))
         best = min(seen, key=lambda one: one.cost, default=None)
