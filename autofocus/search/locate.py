@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from autofocus.errors import NoFocusFound
 from autofocus.model import Measurement, Sweep
 from autofocus.search.approach import clipped, is_inside, sign
+from autofocus.search.gates import GROWTH
 from autofocus.search.log import ObservingLog, has_trace
 from autofocus.search.task import Estimate, FocusTask
 from autofocus.search.vertex import VertexPosterior, VertexPrior, locate_vertex
@@ -19,6 +20,8 @@ BLUR_UNKNOWN_STEPS = 60.0
 SURE_ENOUGH = 0.75  # a sweep that misses can be widened for less than another probe costs
 BETWEEN_PREFERRED = 0.4
 MOST_PROBES = 8
+GROWN_BLURS = 1.2 * math.sqrt(GROWTH**2 - 1.0)  # a hyperbola has grown by that, and a fifth for what is not known
+MOST_STRETCHED = 2.5  # times what was asked for: the blur is hardly known before the sweep
 LONGEST_RUN_UP_STEPS = 600  # no gear has so much play
 SCAN_STRIDE = 12.0  # in blur lengths: widths grow to six times the floor between two frames of the scan
 
@@ -40,10 +43,15 @@ def first_guess(task: FocusTask, start: float) -> VertexPrior:
 
 
 def half_span(task: FocusTask, blur_steps: float) -> float:
-    """How far the sweep reaches to each side of the estimate."""
-    spacing = task.settings.spacing_steps
-    steps = SPACING_PER_BLUR * blur_steps if spacing == "auto" else float(spacing)
-    return max(steps, 1.0) * task.settings.samples_each_side
+    """How far the sweep reaches to each side of the estimate: as asked, or until the trace has grown enough.
+
+    A spacing far too small for the optics would only have the sweep widened again and again.
+    """
+    spacing, each_side = task.settings.spacing_steps, task.settings.samples_each_side
+    if spacing == "auto":
+        return max(SPACING_PER_BLUR * blur_steps, 1.0) * each_side
+    asked = float(spacing) * each_side
+    return max(asked, min(GROWN_BLURS * blur_steps, MOST_STRETCHED * asked))
 
 
 def run_up_steps(task: FocusTask) -> int:
@@ -124,15 +132,18 @@ def _second_look(log: ObservingLog, posterior: VertexPosterior, reach: float) ->
 
 
 def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measurement, ...], None]:
-    """Look further and further out on both sides until a trace shows.
+    """Look where focus was before, then further and further out on both sides, until a trace shows.
 
     The end is the travel's, or half of all exposures allowed.
     """
     most = max(log.task.settings.max_exposures // 2, 4)
-    for position in _outward(log.task, prior):
+    stride = SCAN_STRIDE * prior.blur_steps
+    for position, why in _likely_places(log.task, prior.start, stride):
         if len(log.frames()) >= most:
             break
-        got = yield from log.ask([position], "locate", f"no trace yet: scanning outward from {prior.start:.0f}")
+        if any(m.position is not None and abs(m.position - position) < stride / 2 for m in log.frames()):
+            continue  # a trace so near would have shown
+        got = yield from log.ask([position], "locate", f"no trace yet: {why}")
         if any(has_trace(m) for m in got):
             return
         if not got:
@@ -147,16 +158,22 @@ def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measu
     )
 
 
-def _outward(task: FocusTask, prior: VertexPrior) -> Iterator[int]:
-    """Positions of the scan in order of likelihood: nearest to the start first, the approach side before the other."""
-    stride = SCAN_STRIDE * prior.blur_steps
-    start = clipped(prior.start, task.room)
+def _likely_places(task: FocusTask, start: float, stride: float) -> Iterator[tuple[int, str]]:
+    """Positions of the scan in order of likelihood, and why there.
+
+    Where focus was on earlier nights, then outward from the start, the approach side before the other.
+    """
+    for position in task.focused_before:
+        if is_inside(position, task.room):
+            yield position, "looking where focus was on an earlier night"
+    why = f"scanning outward from {start:.0f}"
+    start = clipped(start, task.room)
     for ring in range(1, 1000):
         pair = [start + sign(task.approach) * side * ring * stride for side in (1, -1)]
         inside = [round(position) for position in pair if is_inside(position, task.room)]
         if not inside:
             return
-        yield from inside
+        yield from ((position, why) for position in inside)
 
 
 def _traces(log: ObservingLog) -> int:

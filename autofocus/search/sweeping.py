@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 
 from autofocus.model import FocusCurves, Measurement, Sweep
 from autofocus.search.approach import in_order
@@ -78,14 +77,15 @@ def _thin_sweep(log: ObservingLog, estimate: Estimate) -> Generator[Sweep, tuple
 
 
 def _recentred(log: ObservingLog, curves: FocusCurves, estimate: Estimate) -> Estimate:
-    """Centre on the fit where it is inside what was sampled, else on what the widths alone say."""
-    positions = used_positions(log, curves)
-    if curves.best is not None and min(positions) < curves.best.position < max(positions):
-        return replace(estimate, center=curves.best.position)
+    """Centre on the fit where it is inside what was sampled, else on what the widths alone say; as wide as they say."""
     if not any(has_trace(m) for m in log.frames()):
         return estimate
+    positions = used_positions(log, curves)
     posterior = posterior_of(log, first_guess(log.task, log.task.start_position))
-    return Estimate(posterior.densest(estimate.half_span)[0], half_span(log.task, posterior.blur_steps))
+    reach = half_span(log.task, posterior.blur_steps)
+    if curves.best is not None and min(positions) < curves.best.position < max(positions):
+        return Estimate(curves.best.position, max(estimate.half_span, reach))
+    return Estimate(posterior.densest(estimate.half_span)[0], reach)
 
 
 def _open_positions(log: ObservingLog, curves: FocusCurves, estimate: Estimate, verdict: Verdict) -> tuple[int, ...]:

@@ -25,14 +25,15 @@ class Estimate:
 class FocusTask:
     """A focus to be found: the settings, and the facts of the focuser and the optics that planning needs.
 
-    Positions are steps. ``low`` and ``high`` are the travel limits, None where there is none;
-    ``microns_per_step`` is focuser travel per step and ``f_ratio`` the beam's at the slit, None if unknown.
-    ``exposure_s`` is the exposure to begin with; it may change between sweeps inside ``exposure_range_s``, None: never.
-    ``saturation_adu`` is the camera's full well, None if it does not say.
+    Positions are steps. ``focused_before`` is where focus was on earlier nights, newest first. ``low`` and ``high``
+    are the travel limits, None where there is none; ``microns_per_step`` is focuser travel per step and ``f_ratio`` the
+    beam's at the slit, None if unknown. ``exposure_s`` is the exposure to begin with; it may change between sweeps
+    inside ``exposure_range_s``, None: never. ``saturation_adu`` is the camera's full well, None if it does not say.
     """
 
     settings: SearchSettings
     start_position: int
+    focused_before: tuple[int, ...] = ()
     low: int | None = None
     high: int | None = None
     approach: Direction = "inward"

@@ -159,7 +159,8 @@ class _Run:
             self._motion.locate()
             self._start = self._settle_the_past(stands_at, recover=recover)
             opening.demand_columns(self._settings, self._rig.camera.facts)
-            task = opening.focus_task(self._settings, self._rig, self._start)
+            before = history.focused_before(self._journal.folder.parent, self._key)
+            task = opening.focus_task(self._settings, self._rig, self._start, before)
             return task
         finally:
             told = opening.session_started(

@@ -1,16 +1,18 @@
-"""Earlier sessions: was the last one with this focuser killed, and where had it found the focuser?"""
+"""Earlier sessions: was the last one with this focuser killed, where had it begun, and where was focus before?"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autofocus.errors import JournalError
 from autofocus.session.events import FocuserMoved, FocuserMoving, SessionEnded, SessionStarted
-from autofocus.session.journal import EVENTS, read_events
+from autofocus.session.journal import EVENTS, RESULT, read_events
 
 LOOK_BACK = 200  # sessions; a killed run further back than that is history
+REMEMBERED = 20  # sessions: focus of a season ago says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,22 @@ def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
             continue  # another focuser, or nothing was ever opened
         return found
     return None
+
+
+def focused_before(directory: Path, focuser_key: str) -> tuple[int, ...]:
+    """Where the last sessions with this focuser found focus, the newest first; none of a relative one."""
+    found = []
+    for _, folder in zip(range(REMEMBERED), session_folders(directory), strict=False):
+        try:
+            started = next((event for event in read_events(folder) if isinstance(event, SessionStarted)), None)
+            result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        except (JournalError, OSError, ValueError, RecursionError):
+            continue
+        same = started is not None and started.focuser_key == focuser_key and started.absolute
+        if same and isinstance(result, dict) and result.get("outcome") == "focused":
+            position = result.get("position")
+            found += [position] if type(position) is int else []
+    return tuple(found)
 
 
 def _read(folder: Path, focuser_key: str) -> tuple[SessionStarted | None, Unfinished | None]:

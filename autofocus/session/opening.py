@@ -42,12 +42,13 @@ def open_devices(rig: Rig, opened: list[tuple[str, Callable[[], None]]], open_gu
     return rig.focuser.position()
 
 
-def focus_task(settings: Settings, rig: Rig, start_position: int) -> FocusTask:
+def focus_task(settings: Settings, rig: Rig, start_position: int, focused_before: tuple[int, ...]) -> FocusTask:
     """All that the search is told."""
     facts = rig.focuser.facts
     return FocusTask(
         settings=settings.search,
         start_position=start_position,
+        focused_before=focused_before if facts.absolute else (),
         low=facts.low,
         high=facts.high,
         approach=settings.focuser.approach,

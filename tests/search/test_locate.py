@@ -28,6 +28,19 @@ def test_far_out_where_nothing_is_seen_the_scan_goes_outward_from_the_start(make
     assert abs(estimate.center - 9355) < 160
 
 
+def test_the_scan_begins_where_focus_was_on_earlier_nights(make_sky, make_task):
+    sky = make_sky(seed=1)
+    task = make_task(13355, low=0, high=14000, focused_before=(9410, 15000, 9380, 2000))
+    sky.run(locate(ObservingLog(task), task.start_position))
+    assert [sample.position for sample in sky.asked[:2]] == [13355, 9410]
+    dark = make_sky(flux=0.001)
+    with pytest.raises(NoFocusFound):
+        dark.run(locate(ObservingLog(task), task.start_position))
+    looked = [sample.position for sample in dark.asked]
+    assert looked[:3] == [13355, 9410, 2000]  # 15000 is out of reach, and 9380 was as good as seen
+    assert min(abs(a - b) for i, a in enumerate(looked) for b in looked[:i]) > 200
+
+
 def test_the_scan_ends_at_the_travel(make_sky, make_task):
     sky = make_sky(flux=0.001)
     log = ObservingLog(make_task(500, low=0, high=1000, approach="inward", backlash_steps=100))
@@ -44,5 +57,9 @@ def test_what_the_user_says_of_the_optics_is_the_first_guess(make_task):
 
 
 def test_the_span_follows_the_spacing_or_the_blur(make_task):
-    assert half_span(make_task(0, spacing_steps=20, samples_each_side=3), 99.0) == 60.0
+    asked = make_task(0, spacing_steps=20, samples_each_side=3)
+    assert half_span(asked, 40.0) == 60.0
+    # at a span of 1.34 blurs a hyperbola is sqrt(1 + 1.34 ** 2) = 1.67 times as wide as at its narrowest
+    assert half_span(asked, 90.0) == pytest.approx(1.342 * 90.0, abs=0.1)
+    assert half_span(asked, 500.0) == 2.5 * 60.0
     assert half_span(make_task(0, spacing_steps="auto"), 40.0) == pytest.approx(4 * 0.43 * 40.0)

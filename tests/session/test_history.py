@@ -12,7 +12,7 @@ from autofocus.errors import DeviceUnreachable, FocuserBusy
 from autofocus.session import history, lock
 from autofocus.session.history import Unfinished
 from autofocus.session.journal import EVENTS
-from tests.session.fakes import Bench, failing, going_to
+from tests.session.fakes import BEST, Bench, failing, going_to
 
 KEY = "foc:2222/focuser/0"
 
@@ -81,6 +81,25 @@ def test_a_spoilt_journal_in_between_is_passed_over(bench: Bench) -> None:
     found = history.unfinished(bench.folder / "sessions", KEY)
     assert found is not None
     assert found.folder == folder
+
+
+def test_where_focus_was_before_is_told_to_the_search(bench: Bench) -> None:
+    told = []
+
+    def begin(task):
+        told.append(task.focused_before)
+        return going_to((9450, 9350))(task)
+
+    for _ in range(2):
+        bench.run(begin)
+        bench.clock.sleep(100.0)
+    bench.run(going_to((9450,), outcome="no_focus"))
+    spoilt = bench.run(begin).folder / "result.json"
+    assert told == [(), (BEST,), (BEST, BEST)]
+    spoilt.write_text('{"outcome": "focused", "position": "here"}')
+    assert history.focused_before(bench.folder / "sessions", KEY) == (BEST, BEST)
+    assert history.focused_before(bench.folder / "sessions", "another:1/focuser/0") == ()
+    assert history.focused_before(bench.folder / "no such folder", KEY) == ()
 
 
 def test_sessions_are_ordered_by_second_and_by_number(tmp_path: Path) -> None:
