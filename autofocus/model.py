@@ -23,6 +23,7 @@ Axis = Literal["x", "y"]
 Metric = Literal["fwhm", "nsig"]
 Objective = Literal["snr", "nsig", "fwhm"]
 Mode = Literal["spectrum", "stars", "lines"]
+SOUGHT: Mapping[Mode, str] = {"spectrum": "a spectrum", "stars": "stars", "lines": "the lines of a lamp"}
 Phase = Literal["locate", "sweep", "refine", "confirm", "recorded"]
 Outcome = Literal["focused", "no_focus", "failed", "aborted"]
 
@@ -143,6 +144,7 @@ class Measurement:
     guide_hfd_px: float = NAN
     guide_mass: float = NAN
     mode: Mode = "spectrum"
+    shows: Mode | None = None
     hfr_px: float = NAN
     hfr_err_px: float = NAN
     half_max_px: float = NAN

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 BYTES_PER_PIXEL = 2
 SMALLEST_FREE = 200e6  # bytes for journal, previews and report, whatever the frames take
-TO_SHOW = {
-    "spectrum": "put a star on the slit, or expose longer",
-    "stars": "point it at stars, focus roughly, or expose longer; with a slit: measure.mode: spectrum",
-    "lines": "switch the arc lamp on, or expose longer; for a star on the slit: measure.mode: spectrum",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +106,7 @@ class Preflight:
     def _test_exposure(self, settings: Settings, camera: Camera) -> None:
         from autofocus.measure.modes import measure_frame
         from autofocus.model import Flag
+        from autofocus.search.locate import TO_SHOW
         from autofocus.views.lines import frame_line
 
         with self._trying("test exposure", "look at the camera in its own program"):
@@ -118,7 +114,8 @@ class Preflight:
             measured = measure_frame(camera.fetch(), settings.measure).measurement
             line = frame_line(measured).partition(": ")[2]
             if Flag.NO_TRACE in measured.flags:
-                self._found("test exposure", "warn", line, TO_SHOW[measured.mode])
+                mend = f"set measure.mode: {measured.shows}" if measured.shows else TO_SHOW[measured.mode]
+                self._found("test exposure", "warn", line, mend)
             elif Flag.SATURATED in measured.flags:
                 self._found("test exposure", "warn", line, "expose shorter: saturated frames mislead both curves")
             else:

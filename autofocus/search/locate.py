@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Generator, Iterator
 
 from autofocus.errors import NoFocusFound
-from autofocus.model import Measurement, Sweep
+from autofocus.model import SOUGHT, Measurement, Mode, Sweep
 from autofocus.search.approach import clipped, is_inside, sign
 from autofocus.search.gates import GROWTH
 from autofocus.search.log import ObservingLog, has_trace
@@ -23,6 +24,12 @@ MOST_PROBES = 8
 GROWN_BLURS = 1.2 * math.sqrt(GROWTH**2 - 1.0)  # a hyperbola has grown by that, and a fifth for what is not known
 MOST_STRETCHED = 2.5  # times what was asked for: the blur is hardly known before the sweep
 LONGEST_RUN_UP_STEPS = 600  # no gear has so much play
+TO_SHOW: dict[Mode, str] = {
+    "spectrum": "put the star on the slit, or expose longer",
+    "stars": "point the camera at stars, focus roughly, or expose longer",
+    "lines": "switch the arc lamp on, or expose longer",
+}
+LAMP_OR_SKY = ("spectrum", "lines")
 SCAN_STRIDE = 12.0  # in blur lengths: widths grow to six times the floor between two frames of the scan
 
 
@@ -132,10 +139,12 @@ def _second_look(log: ObservingLog, posterior: VertexPosterior, reach: float) ->
 
 
 def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measurement, ...], None]:
-    """Look where focus was before, then further and further out on both sides, until a trace shows.
+    """Look where focus was before, then further and further out on both sides, until something to measure shows.
 
-    The end is the travel's, or half of all exposures allowed.
+    The end is the travel's, or half of all exposures allowed; or a second look at the first place that shows once more
+    what cannot be focused so.
     """
+    yield from _look_twice(log)
     most = max(log.task.settings.max_exposures // 2, 4)
     stride = SCAN_STRIDE * prior.blur_steps
     for position, why in _likely_places(log.task, prior.start, stride):
@@ -143,19 +152,46 @@ def _scan(log: ObservingLog, prior: VertexPrior) -> Generator[Sweep, tuple[Measu
             break
         if any(m.position is not None and abs(m.position - position) < stride / 2 for m in log.frames()):
             continue  # a trace so near would have shown
-        got = yield from log.ask([position], "locate", f"no trace yet: {why}")
+        got = yield from log.ask([position], "locate", f"{_seen_so_far(log)}: {why}")
         if any(has_trace(m) for m in got):
             return
         if not got:
             break
-    seen = [m.position for m in log.frames() if m.position is not None]
-    if log.ended and not seen:
-        raise NoFocusFound("The budget ended before the first frame.", reason=log.ended)
-    raise NoFocusFound(
-        f"No spectrum was seen in {len(seen)} frames between {min(seen):.0f} and {max(seen):.0f}: check that the star"
-        " is on the slit and the exposure long enough.",
-        reason="no_spectrum",
-    )
+    raise _nothing_seen(log)
+
+
+def _seen_so_far(log: ObservingLog) -> str:
+    last = log.frames()[-1] if log.frames() else Measurement()
+    hint = "" if last.shows is None else f" but {SOUGHT[last.shows]} (measure.mode: {last.shows})"
+    return f"no {last.mode} yet{hint}"
+
+
+def _look_twice(log: ObservingLog) -> Generator[Sweep, tuple[Measurement, ...], None]:
+    """End where two frames show beyond doubt what this mode does not measure: no focus would change that.
+
+    Not for lines behind a slit: they may be the sky's, and the star far out of focus.
+    """
+    first = log.frames()[-1] if log.frames() else None
+    if first is None or first.position is None or first.shows is None or (first.mode, first.shows) == LAMP_OR_SKY:
+        return
+    why = f"the frame shows {SOUGHT[first.shows]} and not {SOUGHT[first.mode]}: once more, to be sure"
+    got = yield from log.ask([round(first.position)], "locate", why)
+    if got and got[-1].shows == first.shows:
+        raise _nothing_seen(log)
+
+
+def _nothing_seen(log: ObservingLog) -> NoFocusFound:
+    """What was looked for and where, what most frames show, and what to do."""
+    frames = [m for m in log.frames() if m.position is not None]
+    if not frames:
+        return NoFocusFound("The budget ended before the first frame.", reason=log.ended or "no_spectrum")
+    low, high = (end(m.position for m in frames if m.position is not None) for end in (min, max))
+    where = f"between {low:.0f} and {high:.0f}" if low < high else f"at {low:.0f}"
+    telling = [m for m in frames if m.shows] or frames
+    (mode, shows, verdict), _ = Counter((m.mode, m.shows, m.verdict) for m in telling).most_common(1)[0]
+    said = f" ({verdict})" if verdict else ""
+    mend = f"set measure.mode: {shows}, or {TO_SHOW[mode]}" if shows else TO_SHOW[mode]
+    return NoFocusFound(f"No {mode} in {len(frames)} frames {where}{said}: {mend}.", reason="no_spectrum")
 
 
 def _likely_places(task: FocusTask, start: float, stride: float) -> Iterator[tuple[int, str]]:

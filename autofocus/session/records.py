@@ -22,7 +22,7 @@ FRAME_FIELDS = (
     "flags", "started_utc",
 )  # fmt: skip
 SESSION_TIMES = ("elapsed_s", "cost_s", "exposing_s")
-REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass", "mode")
+REST_FIELDS = ("temperature_c", "verdict", "notes", "guide_hfd_px", "guide_mass", "mode", "shows")
 LINE_FIELDS = ("field", "field_px")
 STAR_FIELDS = ("hfr_px", "hfr_err_px", "half_max_px", "half_max_err_px", "stars")
 EXIT_CODES = {

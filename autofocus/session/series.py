@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autofocus.curve.significance import chance_of_noise
-from autofocus.model import Flag, FocusCurves, FocusResult, Measurement
+from autofocus.model import SOUGHT, Flag, FocusCurves, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM, deciding, diagnosis, disagreement, shown_error
 from autofocus.settings import SearchSettings
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 LEAST_POSITIONS = 4
 LARGEST_CHANCE = 0.02  # that a series without a focus shows such a curve
-SOUGHT = {"spectrum": "a spectrum", "stars": "stars", "lines": "the lines of a lamp"}
 CLEAR_CONTRAST = 3.0  # sigmas of one frame by which the end of a series is worse than best focus
 
 
@@ -74,7 +74,9 @@ def _fault(taken: Sequence[Measurement], curves: FocusCurves, tolerance: float) 
     """CONTRACT's reason why there is no focus, and a sentence; two empty ones when there is."""
     telling = [one for one in taken if Flag.NO_TRACE not in one.flags and (one.fwhm_px > 0 or one.nsig > 0)]
     if taken and not telling:
-        return "no_spectrum", f"None of the {len(taken)} frames holds {SOUGHT[taken[-1].mode]}."
+        shown = Counter(one.shows for one in taken if one.shows is not None).most_common(1)
+        hint = f"; {shown[0][1]} of them show {SOUGHT[shown[0][0]]}: set measure.mode: {shown[0][0]}" if shown else ""
+        return "no_spectrum", f"None of the {len(taken)} frames holds {SOUGHT[taken[-1].mode]}{hint}."
     positions = {one.position for one in telling if one.position is not None}
     if len(positions) < LEAST_POSITIONS:
         known = f"{len(positions)} position{'' if len(positions) == 1 else 's'}"

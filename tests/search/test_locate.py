@@ -1,9 +1,12 @@
 """From anywhere inside the travel to a sweep's width of focus."""
 
+import itertools
+
 import pytest
 
 from autofocus.errors import NoFocusFound
-from autofocus.search.locate import first_guess, half_span, locate
+from autofocus.model import Flag, Measurement
+from autofocus.search.locate import TO_SHOW, first_guess, half_span, locate
 from autofocus.search.log import ObservingLog
 
 
@@ -63,3 +66,43 @@ def test_the_span_follows_the_spacing_or_the_blur(make_task):
     assert half_span(asked, 90.0) == pytest.approx(1.342 * 90.0, abs=0.1)
     assert half_span(asked, 500.0) == 2.5 * 60.0
     assert half_span(make_task(0, spacing_steps="auto"), 40.0) == pytest.approx(4 * 0.43 * 40.0)
+
+
+def blank(position, mode, shows=None):
+    verdict = f"nothing; the frame shows {shows}" if shows else "nothing"
+    return (Measurement(position=float(position), mode=mode, shows=shows, flags=(Flag.NO_TRACE,), verdict=verdict),)
+
+
+def led(log, *shows, mode):
+    """Positions asked for when frame after frame is blank, and how it ended."""
+    asked, search = [], locate(log, 5000)
+    sweep = next(search)
+    try:
+        for shown in itertools.chain(shows, itertools.repeat(None)):
+            asked.append(sweep.samples[0].position)
+            sweep = search.send(blank(asked[-1], mode, shown))
+    except NoFocusFound as failure:
+        return asked, failure
+    raise AssertionError("it does not end")
+
+
+@pytest.mark.parametrize(("mode", "shows"), [("stars", "spectrum"), ("lines", "stars"), ("spectrum", "stars")])
+def test_the_wrong_mode_ends_the_scan_after_a_second_look(make_task, mode, shows):
+    asked, failure = led(ObservingLog(make_task(5000)), shows, shows, mode=mode)
+    assert asked == [5000, 5000]
+    assert failure.reason == "no_spectrum"
+    assert f"set measure.mode: {shows}, or {TO_SHOW[mode]}." in failure.message
+    assert f"No {mode} in 2 frames at 5000 (nothing; the frame shows {shows})" in failure.message
+
+
+def test_what_is_not_seen_again_was_chance_and_lines_behind_a_slit_may_be_the_skys(make_task):
+    for mode, seen in (("stars", ("spectrum", None)), ("spectrum", ("lines", "lines"))):
+        asked, failure = led(ObservingLog(make_task(5000)), *seen, mode=mode)
+        assert len(set(asked)) >= 19
+        assert f"set measure.mode: {seen[0]}" in failure.message
+
+
+def test_without_a_hint_the_verdict_of_the_frames_is_said(make_task):
+    _, failure = led(ObservingLog(make_task(5000)), mode="stars")
+    assert failure.message.startswith("No stars in 20 frames between ")
+    assert failure.message.endswith(f"(nothing): {TO_SHOW['stars']}.")

@@ -102,3 +102,11 @@ def test_the_chance_of_noise_is_that_of_an_f_test() -> None:
     assert chance_of_noise(curve) == pytest.approx(f.sf((0.8 / 2) / (0.2 / 6), 2, 6))
     assert chance_of_noise(replace(curve, r_squared=None)) == 1.0
     assert chance_of_noise(replace(curve, r_squared=-0.3)) == 1.0
+
+
+def test_a_series_of_what_was_not_asked_for_says_what_it_is() -> None:
+    blank = [Measurement("", p, flags=(Flag.NO_TRACE,), shows="stars" if p < 9400 else None) for p, _, _ in STAREX]
+    seen = sum(one.shows is not None for one in blank)
+    assert 0 < seen < len(blank)
+    said = f"None of the {len(blank)} frames holds a spectrum; {seen} of them show stars: set measure.mode: stars."
+    assert analyze(blank).message == said
