@@ -52,11 +52,16 @@ def analyze(
     series = wiring.recorded_series(
         paths, settings, position_pattern, csv_columns, None if report is None else previews
     )
-    unreadable = [f"{one.file}: {one.error}" for one in series.unreadable]
-    for fault in unreadable:
-        say(f"autofocus analyze: {printable(fault)}")
+    measuring = [word for word in overrides or () if word.startswith("measure.")] or (columns, half_window, plate_scale)
+    remarks = [f"{one.file}: {one.error}" for one in series.unreadable]
+    if _session(paths) and any(option is not None for option in measuring):
+        remarks.append(
+            f"a session's numbers are as it recorded them: measure its frames anew with {paths[0] / 'frames'}"
+        )
+    for remark in remarks:
+        say(f"autofocus analyze: {printable(remark)}")
     result = judge(series.measurements, settings.search)
-    made = records.result_object(result, session=_session(paths), warnings=unreadable)
+    made = records.result_object(result, session=_session(paths), warnings=remarks)
     if report is not None:
         _write_report(report, paths, result, made, previews)
     if as_json:

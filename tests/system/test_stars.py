@@ -58,6 +58,10 @@ def test_a_field_of_stars_is_focused_and_told_of(tmp_path: Path, seed: int, offs
     code, judged, _ = told(tmp_path, "analyze", str(session / "frames"), "--set", "measure.mode=stars")
     assert code == 0
     assert judged["best"]["position"] == pytest.approx(truth, abs=4.0 * math.hypot(judged["best"]["uncertainty"], 0.5))
+    said = "a session's numbers are as it recorded them"
+    for options, is_said in ((("--set", "measure.mode=lines"), True), ((), False)):
+        _, recorded, err = told(tmp_path, "analyze", str(session), *options)
+        assert any(said in warning for warning in recorded["warnings"]) is is_said is (said in err)
     frame = min((session / "frames").glob("*.fits"))
     _, one, _ = told(tmp_path, "measure", str(frame), "--set", "measure.mode=auto")
     assert one["mode"] == "stars"
