@@ -65,7 +65,7 @@ def _shown_instead(frame: Frame, settings: MeasureSettings, asked: Reading) -> M
         return "stars"
     if settings.mode != "lines" and "arc lamp" in seen.verdict:
         found = measure_lines(frame, settings).measurement
-        return "lines" if len(found.field) >= LEAST_PLACES and not found.flags else None
+        return "lines" if len(found.field) >= LEAST_PLACES and _is_sound(found) else None
     return None
 
 
@@ -74,8 +74,12 @@ def _is_clear_trace(seen: Measurement, side_px: int) -> bool:
     return narrow and Flag.LOW_SNR not in seen.flags
 
 
+def _is_sound(seen: Measurement) -> bool:
+    return set(seen.flags) <= {Flag.NO_EXPOSURE}
+
+
 def _are_stars(seen: Measurement) -> bool:
-    if len(seen.stars) < LEAST_STARS or seen.flags:
+    if len(seen.stars) < LEAST_STARS or not _is_sound(seen):
         return False
     places = np.array([(star.x, star.y) for star in seen.stars])
     return bool(np.all(places.std(axis=0) > LEAST_SPREAD * seen.hfr_px))

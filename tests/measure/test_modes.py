@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,11 @@ def test_a_frame_measured_in_the_wrong_mode_names_the_right_one(on_it, mode):
     shows, verdict = shown(FRAMES[on_it](), mode)
     assert shows == on_it
     assert verdict.endswith(f"(measure.mode: {on_it})")
+
+
+def test_a_file_that_does_not_say_its_exposure_shows_as_much():
+    assert shown(replace(stars(), exposure_s=None), "spectrum")[0] == "stars"
+    assert shown(replace(FRAMES["lines"](), exposure_s=None), "spectrum")[0] == "lines"
 
 
 @pytest.mark.parametrize("mode", FRAMES)
