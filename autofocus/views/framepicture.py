@@ -57,10 +57,18 @@ def draw(stretched: Stretched, picture: FramePicture, measurement: Measurement) 
 
 
 def window_edges(picture: FramePicture, measurement: Measurement) -> tuple[Line, ...]:
-    """Both edges of the extraction window, points (x, y) in frame pixels, parallel to the trace; rings about stars."""
+    """Both edges of the extraction window, points (x, y) in frame pixels, parallel to the trace.
+
+    Of stars, and of the places where an arc's lines were measured, rings about them.
+    """
     if measurement.stars:
         return tuple(_ring(star.x, star.y, max(RING * star.hfr_px, LEAST_RING_PX)) for star in measurement.stars)
     axis = measurement.dispersion_axis
+    if measurement.field:
+        places = [((cell.along_px, cell.across_px), cell.fwhm_px / 2.0) for cell in measurement.field]
+        return tuple(
+            _ring(*(place if axis == "x" else place[::-1]), max(RING * half, LEAST_RING_PX)) for place, half in places
+        )
     if picture.window_px is None or not picture.trace_px:
         return ()
     half = (picture.window_px[1] - picture.window_px[0]) / 2.0

@@ -149,8 +149,10 @@ def _whole_picture(account: Account) -> str:
     if packed is None:
         return ""
     said = "Dashed: the trace as it was found; lines: the window over which NSIG is summed."
-    if account.measurements[account.best].mode != "spectrum":
-        rings = " Rings: the stars that counted." if account.measurements[account.best].stars else ""
+    best = account.measurements[account.best]
+    if best.mode != "spectrum":
+        rings = " Rings: the stars that counted." if best.stars else ""
+        rings = " Rings: where the lines' widths were measured." if best.field else rings
         said = f"The whole frame, in the stretch of the page.{rings}"
     return f'<img class="whole" alt="" src="{data_uri(packed)}"><p class="dim">{said}</p>'
 

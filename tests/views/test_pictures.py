@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autofocus.arcfield import FieldCell
 from autofocus.model import FocusCurves, Frame, Measurement
 from autofocus.ports import FramePicture
 from autofocus.views.curvepicture import LEFT, RIGHT, TOP, colour_of, figure_png, ticks
@@ -103,3 +104,17 @@ def test_a_frame_without_trace_or_preview_has_what_can_be_had():
     nothing = cut_strip(0, blind, None)
     assert nothing.pixels is None
     assert profile_points(nothing) == ("", "")
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_the_places_where_an_arcs_lines_were_measured_are_ringed(axis):
+    cells = (FieldCell(0, 0, 200.0, 60.0, 8.0, 0.1, 3), FieldCell(1, 0, 700.0, 240.0, 2.0, 0.1, 3))
+    arc = Measurement("f.fits", 9400.0, 5.0, mode="lines", field=cells, field_px=(900, 300), dispersion_axis=axis)
+    frame = Frame(np.full((300, 900) if axis == "x" else (900, 300), 500, np.uint16))
+    marked = like(drawn(framepicture_png(FramePicture("f", frame=frame), arc)), WINDOW_COLOUR)
+    marked = (marked if axis == "x" else marked.T)[:300, :900]
+    for cell, radius in ((cells[0], 10.0), (cells[1], 6.0)):
+        rows, columns = np.nonzero(marked[:, slice(0, 450) if cell.column == 0 else slice(450, 900)])
+        distance = np.hypot(rows - cell.across_px, columns + 450 * cell.column - cell.along_px)
+        assert distance.size > 4 * radius
+        assert np.abs(distance - radius).max() < 2.0
