@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autofocus.errors import FrameError
-from autofocus.frames.fits import LARGEST_UNPACKED, glance, is_whole, read_frame, write_frame
+from autofocus.frames.fits import LARGEST_UNPACKED, glance, is_whole, read_frame
 from autofocus.frames.naming import is_frame_name
-from autofocus.model import Frame
 
 
 @pytest.mark.parametrize("kind", ["u1", "i2", "i4", "f4", "f8"])
@@ -73,70 +72,6 @@ def test_image_extension_behind_an_empty_primary(tmp_path: Path, picture: np.nda
 
 def test_degenerate_third_axis_is_an_image(raw_fits: Any, picture: np.ndarray) -> None:
     assert read_frame(raw_fits(pixels=picture[None])).shape == picture.shape
-
-
-@pytest.mark.parametrize(
-    ("cards", "exposure"),
-    [
-        ({"EXPTIME": 10.0, "EXPOSURE": 10000}, 10.0),
-        ({"EXPTIME": " 2.5 "}, 2.5),
-        ({"EXPTIME": "0,5"}, 0.5),
-        ({"EXPTIME": "unknown", "EXPOSURE": 4}, 4.0),
-        ({"EXPTIME": 0.0}, None),
-        ({}, None),
-    ],
-)
-def test_exposure(raw_fits: Any, cards: dict[str, Any], exposure: float | None) -> None:
-    assert read_frame(raw_fits(**cards)).exposure_s == exposure
-
-
-def test_exposure_in_milliseconds_by_its_comment(raw_fits: Any) -> None:
-    frame = read_frame(raw_fits(extra=["EXPOSURE=                 1500 / [ms] exposure time"]))
-    assert frame.exposure_s == 1.5
-    assert "EXPOSURE is in ms" in frame.notes
-
-
-@pytest.mark.parametrize(
-    ("cards", "position"),
-    [
-        ({"FOCUSPOS": 100, "FOCPOS": 200, "FOCUSER": 300}, 100),
-        ({"FOCPOS": "9415.0", "FOCUSER": 300}, 9415),
-        ({"FOCUSER": "ZWO EAF", "FOCPOS": 7}, 7),
-        ({"FOCUSER": "ZWO EAF"}, 9430),
-        ({"FOCUSPOS": -42}, -42),
-        ({}, 9430),
-    ],
-)
-def test_position_by_header_then_name(raw_fits: Any, cards: dict[str, Any], position: float) -> None:
-    assert read_frame(raw_fits("star-9430.fits", **cards)).position == position
-
-
-def test_long_position_keyword(raw_fits: Any) -> None:
-    assert read_frame(raw_fits("a.fits", extra=["HIERARCH FocusPosition = 9333 / steps"])).position == 9333
-
-
-def test_header_wins_over_the_name_and_the_frame_says_so(raw_fits: Any) -> None:
-    frame = read_frame(raw_fits("star-9430.fits", FOCUSPOS=9415))
-    assert frame.position == 9415
-    assert frame.notes == ("the header says position 9415, the name 9430",)
-
-
-def test_gain_only_where_it_is_electrons_per_adu(raw_fits: Any) -> None:
-    assert read_frame(raw_fits(GAIN=120, EGAIN=0.25)).gain_e_per_adu == 0.25
-    assert read_frame(raw_fits(GAIN=120)).gain_e_per_adu is None
-    assert read_frame(raw_fits(extra=["GAIN    =                  1.4 / Electrons per ADU"])).gain_e_per_adu == 1.4
-
-
-def test_saturation_from_the_header_or_the_type(raw_fits: Any) -> None:
-    assert read_frame(raw_fits(BZERO=32768, SATURATE=60000)).saturation_adu == 60000
-    assert read_frame(raw_fits(BZERO=32768)).saturation_adu == 65535
-    assert read_frame(raw_fits(pixels=np.zeros((4, 4), "f4"))).saturation_adu is None
-
-
-def test_cards_that_cannot_be_parsed_spoil_nothing(raw_fits: Any) -> None:
-    odd = ["FOCTEMP = nan,deg / ?", "BAD KEY = = =", "\xe9t\xe9     = 'caf\xe9", "=", "DATE-OBS= '2026-11-22T21:14:05'"]
-    frame = read_frame(raw_fits(EXPTIME=5.0, extra=odd))
-    assert (frame.exposure_s, frame.started_utc) == (5.0, "2026-11-22T21:14:05")
 
 
 def test_bayer_luminance_has_no_comb_and_keeps_the_grid(raw_fits: Any) -> None:
@@ -317,67 +252,3 @@ def test_no_flipped_byte_leads_out_of_our_errors(
         return
     assert min(frame.shape) > 0
     assert frame.exposure_s is None or frame.exposure_s > 0
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.dictionaries(
-        st.sampled_from(["EXPTIME", "FOCUSPOS", "OBJECT", "EGAIN", "DATE-OBS", "NOTE"]),
-        st.one_of(
-            st.floats(allow_nan=False, allow_infinity=False, width=32),
-            st.integers(-(10**9), 10**9),
-            st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100).map(str.rstrip),
-        ),
-    )
-)
-def test_headers_read_as_astropy_reads_them(tmp_path: Path, cards: dict[str, Any]) -> None:
-    unit = fits.PrimaryHDU(np.zeros((2, 3), "i2"))
-    for key, value in cards.items():
-        unit.header[key] = value
-    path = tmp_path / "h.fits"
-    unit.writeto(path, overwrite=True)
-    ours = read_frame(path).headers
-    for key, value in fits.getheader(path).items():
-        if key in cards:
-            assert ours[key] == value
-
-
-def test_write_and_read_back(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(3).integers(0, 65535, (20, 30), dtype=np.uint16)
-    headers = {
-        "EXPTIME": 10.0, "FOCUSPOS": 9430, "FOCTEMP": math.nan, "OBJECT": "Renée\x1b[31m", "GAIN": None,
-        "XPIXSZ": (3.76, "[um] pixel"), "DATE-OBS": "2026-11-22T21:14:05.123",
-    }  # fmt: skip
-    path = tmp_path / "out.fits"
-    write_frame(Frame(pixels), headers, path)
-    frame = read_frame(path)
-    np.testing.assert_array_equal(frame.pixels, pixels)
-    assert frame.exposure_s == 10.0
-    assert frame.position == 9430
-    assert frame.headers["OBJECT"] == "Renee[31m"
-    assert "FOCTEMP" not in frame.headers
-    assert "GAIN" not in frame.headers
-    assert frame.headers["XPIXSZ"] == 3.76
-    assert frame.started_utc == "2026-11-22T21:14:05.123"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out.fits"]
-    again = tmp_path / "again.fits"
-    write_frame(frame, {}, again)  # as read: signed with BZERO
-    np.testing.assert_array_equal(read_frame(again).pixels, pixels)
-
-
-@pytest.mark.parametrize("kind", ["i4", "u4", "f4", "u1", "i2"])
-def test_write_any_pixel_type(tmp_path: Path, kind: str) -> None:
-    pixels = np.arange(12).reshape(3, 4).astype(kind)
-    path = tmp_path / "k.fits"
-    write_frame(Frame(pixels), {}, path)
-    np.testing.assert_array_equal(read_frame(path).pixels, pixels.astype("f4"))
-
-
-def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_frame(Frame(np.zeros((3, 3), "u2")), {}, tmp_path / "x.fits")
-    assert list(tmp_path.iterdir()) == []
