@@ -8,7 +8,7 @@ from autofocus.curve.fit import fit_focus
 from autofocus.model import FocusCurves, Measurement
 from autofocus.search.log import ObservingLog, has_trace
 
-FAR_OUT = 2.5  # half spans from the centre: beyond, the blur is a doughnut whose half-maximum width misleads
+FAR_OUT = 4.5  # half spans from the centre: beyond, no aberration is small any more and no model true to a few percent
 LEAST_PLACES = 5
 
 

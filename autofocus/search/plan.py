@@ -89,7 +89,7 @@ def _improve(
         return (yield from widen(log, attempt, curves, verdict))
     if verdict.unsteady:
         return (yield from revisit(log, attempt, curves))
-    if not good_enough(log, curves, verdict):
+    if not good_enough(log, attempt, curves, verdict):
         return (yield from refine(log, attempt, curves))
     if has_to_look_back(log, attempt):
         return (yield from look_back(log, attempt, curves))

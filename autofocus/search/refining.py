@@ -14,7 +14,8 @@ from autofocus.search.fitting import used_frames, used_positions
 from autofocus.search.gates import Verdict
 from autofocus.search.log import Attempt, ObservingLog
 
-LEAST_TO_STOP = 7  # frames: fewer cannot tell how much the seeing scatters, and may agree by chance
+LEAST_TO_STOP = 7  # frames near focus: fewer cannot tell how much the seeing scatters, and may agree by chance
+NEAR = 2.5  # half spans: further out the seeing does nothing
 ENOUGH_FRAMES = 9  # before it may be said that more would not help
 LEAST_SHRINKING = 0.02  # of the error, for each further exposure
 NEARLY = 1.2  # of the tolerance: one more exposure should do
@@ -22,12 +23,14 @@ REACH = 1.8
 CANDIDATES = 49
 
 
-def good_enough(log: ObservingLog, curves: FocusCurves, verdict: Verdict) -> bool:
+def good_enough(log: ObservingLog, attempt: Attempt, curves: FocusCurves, verdict: Verdict) -> bool:
     """Is the error within the tolerance, and are there frames enough to believe it?"""
     best = curves.best
-    if best is None or not verdict.passed or len(used_positions(log, curves)) < LEAST_TO_STOP:
+    if best is None or not verdict.passed:
         return False
-    return best.uncertainty <= log.task.settings.tolerance_steps
+    reach = NEAR * attempt.estimate.half_span
+    near = sum(abs(position - best.position) <= reach for position in used_positions(log, curves))
+    return near >= LEAST_TO_STOP and best.uncertainty <= log.task.settings.tolerance_steps
 
 
 def refine(log: ObservingLog, attempt: Attempt, curves: FocusCurves) -> Generator[Sweep, tuple[Measurement, ...], bool]:
