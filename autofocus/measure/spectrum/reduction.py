@@ -13,11 +13,12 @@ from autofocus.measure.spectrum.finding.sampling import SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.measure.spectrum.finding.verdict import find_trace
 from autofocus.measure.spectrum.finding.votes import collect_votes
+from autofocus.measure.spectrum.fitting.belief import believed_width
+from autofocus.measure.spectrum.fitting.half_maximum import half_maximum_middle
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
 from autofocus.measure.spectrum.fitting.neighbours import places_beside
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, cut_strip
 from autofocus.measure.spectrum.fitting.strip import FittedStrip, fit_strip
-from autofocus.measure.spectrum.fitting.width import believed_width, half_maximum_middle
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.model import NAN, Flag, Frame
 from autofocus.settings import MeasureSettings

@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autofocus.measure.spectrum import reduction
+from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.finding.verdict import Verdict
 from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag, Frame
 from autofocus.settings import MeasureSettings
@@ -143,3 +146,48 @@ def test_a_clean_frame_stays_as_it_is(width, slant, monkeypatch):
     untouched = measure_spectrum(frame, DEFAULT).measurement
     assert cleaned.fwhm_px == pytest.approx(untouched.fwhm_px, abs=0.1 * untouched.fwhm_err_px)
     assert cleaned.nsig == pytest.approx(untouched.nsig, abs=0.1 * untouched.nsig_err)
+
+
+def doughnut(width, snr, seed):
+    """A frame of two uneven rims about a dark middle, and where half of each rim is: ``width`` from edge to edge."""
+    rows, columns = int(9 * width), 600
+    x = np.arange(-5 * rows, 5 * rows + 1) / 10.0
+    ring = ((np.abs(x) < width / 2) & (np.abs(x) > 0.175 * width)).astype(float)
+    sigma = 0.05 * width
+    blur = np.exp(-0.5 * np.square(np.arange(-40 * sigma, 40 * sigma + 1) / 10.0 / sigma))
+    profile = np.convolve(ring, blur / blur.sum(), mode="same")
+    profile /= profile.sum() / 10.0
+    pixels = np.interp(np.arange(rows) - rows / 2, x, profile)
+    return noisy(np.repeat((light_for(snr, pixels) * pixels)[:, None], columns, axis=1), seed)
+
+
+def told(offset, width):
+    """A finder that has followed something this far from the middle of the frame."""
+
+    def find(frame, axis):
+        rows, columns = frame.shape
+        return Verdict(Trace("x", columns, rows, (rows / 2 + offset,), width, 10.0, np.ones(32), np.ones(32)))
+
+    return find
+
+
+@pytest.mark.parametrize("width", [25.0, 60.0])
+def test_of_a_faint_doughnut_one_rim_is_no_star(width, monkeypatch):
+    """One rim was followed; the other may hide in the noise, and the error says so where it does."""
+    monkeypatch.setattr(reduction, "find_trace", told(-0.34 * width, 0.25 * width))
+    pulls = []
+    for seed in range(12):
+        found = measure_spectrum(doughnut(width, 12.0, seed), DEFAULT).measurement
+        pulls.append((found.fwhm_px - width) / found.fwhm_err_px)
+    # For 12 values chi-squared is beyond 33 once in a thousand times; a rim taken for the star costs 50 or more.
+    assert np.sum(np.square(pulls)) < 33.0
+
+
+def test_a_wide_star_on_a_short_frame_keeps_its_background(monkeypatch):
+    """No row of the frame is three widths away from the star, though rows of the strip would be."""
+    monkeypatch.setattr(reduction, "find_trace", told(0.0, 26.0))
+    frame, truth = analytic(33.0, 0.0, 60.0, 0.0, 4)
+    frame = Frame(raw=frame.raw[65:-65], exposure_s=1.0)
+    found = measure_spectrum(frame, DEFAULT).measurement
+    assert found.fwhm_px == pytest.approx(truth, abs=4 * found.fwhm_err_px)
+    assert found.background_noise_adu == pytest.approx(NOISE, rel=0.2)

@@ -13,13 +13,11 @@ STEP_SIGMAS = 8.0
 STEP_PX = 8
 
 
-def away_from_trace(offsets: NDArray[np.intp], width_px: float) -> Mask:
-    """The rows away from the trace."""
-    distance = np.abs(offsets)
-    guard = max(3.0 * width_px, 4.0)
-    if np.count_nonzero(distance > guard) >= 8:
-        return np.asarray(distance > guard)
-    return np.asarray(distance > 0.6 * distance.max())
+def away_from_trace(offsets: NDArray[np.intp], usable: Mask, width_px: float) -> Mask:
+    """The usable rows away from the trace; the farthest ones where hardly any is beyond its wings."""
+    distance = np.where(usable, np.abs(offsets), 0)
+    away = distance > max(3.0 * width_px, 4.0)
+    return np.asarray(away if np.count_nonzero(away) >= 8 else distance > 0.6 * distance.max())
 
 
 def column_level(outer: Floats) -> Doubles:

@@ -148,8 +148,8 @@ def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Float
     """
     values = strip.values if rest is None else strip.values - rest
     known = np.isfinite(values)
-    usable = known.any(axis=1)
-    outer = away_from_trace(strip.offsets, width_px) & usable
+    usable = np.asarray(known.any(axis=1))
+    outer = away_from_trace(strip.offsets, usable, width_px)
     level = column_level(values[outer] if star is None else values[outer] - star[outer])
     signal = values - level.astype(np.float32)
     if not known.all():

@@ -58,7 +58,9 @@ class Ripples:
 
 @dataclass(frozen=True, eq=False)
 class StarModel:
-    """Which star, how many neighbours, and the ripples on top if any.
+    """Which star, how many neighbours, the ripples on top if any, and where its width is ``held`` if it is.
+
+    ``held`` is ln of the width of a Moffat or of the radius of a disc, as believed, and how far that may be off.
 
     The parameters are, in this order: background and gradient; the star's heights (those of the ripples last);
     one height for each neighbour; then, not linear, those of the shape, and each neighbour's place.
@@ -67,6 +69,7 @@ class StarModel:
     kind: Kind
     neighbours: int = 0
     ripples: Ripples | None = None
+    held: tuple[float, float] | None = None
 
     @cached_property
     def heights(self) -> slice:
@@ -201,6 +204,8 @@ class StarModel:
                 ({3: 1.0, 2: -DEPTH_PRIOR[0]}, 0.0, DEPTH_PRIOR[1] * height),
                 ({4: 1.0}, 0.0, TILT_PRIOR * height),
             ]
+        if self.held is not None:
+            beliefs.append(({first + (1 if self.kind == "moffat" else 3): 1.0}, *self.held))
         for index in range(self.neighbours):
             beliefs.append(({self.heights.stop + index: 1.0}, 0.0, NEIGHBOUR_PRIOR * height))
             beliefs.append(({self.places + index: 1.0}, 0.0, reach))
