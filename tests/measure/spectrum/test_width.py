@@ -142,7 +142,7 @@ def test_rays_do_not_make_a_rim_a_star():
 def test_a_clean_frame_stays_as_it_is(width, slant, monkeypatch):
     frame, _ = analytic(width, 0.3, 2000.0, slant, 5)
     cleaned = measure_spectrum(frame, DEFAULT).measurement
-    monkeypatch.setattr("autofocus.measure.spectrum.fitting.profile.REJECT_SIGMAS", 1e9)
+    monkeypatch.setattr("autofocus.measure.spectrum.fitting.cleaning.REJECT_SIGMAS", 1e9)
     untouched = measure_spectrum(frame, DEFAULT).measurement
     assert cleaned.fwhm_px == pytest.approx(untouched.fwhm_px, abs=0.1 * untouched.fwhm_err_px)
     assert cleaned.nsig == pytest.approx(untouched.nsig, abs=0.1 * untouched.nsig_err)

@@ -8,10 +8,11 @@ import numpy as np
 
 from autofocus.measure.spectrum.fitting.background import straight_span
 from autofocus.measure.spectrum.fitting.belief import Doubt
+from autofocus.measure.spectrum.fitting.cleaning import clean
 from autofocus.measure.spectrum.fitting.half_maximum import missed_width
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, with_ripples
 from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, unexplained
-from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average, clean
+from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
 from autofocus.measure.spectrum.fitting.width import fit_profile
 
 MOST_UNKNOWN = 3
