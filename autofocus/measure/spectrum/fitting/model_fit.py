@@ -16,7 +16,7 @@ from autofocus.measure.spectrum.fitting.star_model import HEIGHTS, Ripples, Star
 
 Doubles = NDArray[np.float64]
 
-MOST_STEPS = 30
+MOST_STEPS = 150  # bright real profiles take up to 70: wing and bumps say nearly the same
 HEAVY = 0.05  # a step so damped gains little wherever it is
 RIPPLE_HEIGHTS = (0.01, 0.03, 0.1)
 RIPPLE_SPREAD, RIPPLE_REACH = 0.3, 4.0  # blur widths
