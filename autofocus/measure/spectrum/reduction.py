@@ -119,7 +119,7 @@ def _fill(
     saturated = _saturated(frame, cleaned, core)
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
-    low_snr = profile_snr(cleaned, fit) < LOW_SNR
+    low_snr = profile_snr(cleaned, fit) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
     flags = [
         flag
         for flag, is_set in (
@@ -154,6 +154,11 @@ def _fill(
     start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
     drawn = SpatialProfile(start, cleaned.profile, fit.star(distance) + fit.sky(distance))
     return Reading(measurement, drawn, trace, half_window)
+
+
+def _is_faint(trace: Trace, columns: int) -> bool:
+    """Whether all the light that was found is too little for so many columns, whatever a fit makes of it."""
+    return trace.faint and trace.significance * np.sqrt(columns / trace.length) < LOW_SNR
 
 
 def _is_blended(fit: ProfileFit, reach: float) -> bool:

@@ -20,6 +20,7 @@ LIT = 0.2
 EVEN = 0.3
 LONGEST_IMAGE = 4
 SEEN = 5.0
+BLANK = 10.0
 SHORTEST_SPECTRUM = 8  # parts: a quarter of the length
 ROUND = 4.0
 COMPARABLE = 0.1
@@ -33,6 +34,8 @@ MOST_GAIN = 5.0  # e-/ADU
 VARIANCE_SIGMAS = 5.0  # three, of a variance from the lower four fifths of differences: 1.65 times sqrt(1 / n)
 CONTRAST = 0.02  # lamps and flats are uneven by as much, and more over a good part of the frame
 PEDESTAL = 0.3  # no bias is level to better than this part of a pixel's noise
+QUIET_PEDESTAL = 0.05  # nor to better than this where nothing else shows, no light and no dip
+LAMP_SIGMAS = 5.0
 WIDE_PX = 40.0
 GAP_WIDTHS = 3.0
 EXPLAINED = 2.5
@@ -64,6 +67,12 @@ class Look:
         return self.votes.length >= self.votes.across
 
     @property
+    def is_blank(self) -> bool:
+        """Whether hardly anything stands out at all."""
+        traces = (*(trace for trace, _ in (*self.candidates, *self.wider)), *self.broken)
+        return not self.rippled and all(trace.significance < BLANK for trace in traces)
+
+    @property
     def is_faint(self) -> bool:
         """Whether no ridge rises above what fixed patterns do."""
         noise = float(np.median(self.votes.noise))
@@ -79,17 +88,17 @@ def look_along(votes: Votes) -> Look:
     for ridge in find_ridges(sums):
         trace = survey(votes, ridge)
         (running if is_continuous(trace) else broken).append((trace, ridge))
-    lamp = most_lamp_light(votes)
-    holes = _holes(votes, sums) if _could_be_ripples(running, lamp, float(np.median(votes.noise))) else []
+    lamp, noise = most_lamp_light(votes), float(np.median(votes.noise))
+    holes = _holes(votes, sums) if _could_be_ripples(running, lamp, noise) else []
+    quiet = not broken and not holes and lamp < LAMP_SIGMAS * noise
     own = []
     ripples = []
     for trace, ridge in running:
         if _is_part_of(trace, ridge, broken):
             continue
-        least = lamp * (CONTRAST + trace.width_px / votes.across)
-        if trace.width_px > WIDE_PX:
-            least = max(least, PEDESTAL * votes.pixel_noise)
-        if height(trace) <= least or _is_ripple(trace, ridge, running, holes, lamp):
+        if height(trace) <= least_height(votes, trace.width_px, lamp, quiet=quiet) or _is_ripple(
+            trace, ridge, running, holes, lamp
+        ):
             ripples.append(trace)
         else:
             own.append((trace, ridge))
@@ -200,6 +209,13 @@ def quantiles(values: NDArray[np.floating[Any]], *fractions: float) -> Doubles:
 def height(trace: Trace) -> float:
     """Typical light per pixel, ADU, above what lies on both sides."""
     return trace.brightness / max(trace.width_px, 1.0)
+
+
+def least_height(votes: Votes, width: float, lamp: float, *, quiet: bool) -> float:
+    """How high a ridge must stand, ADU, for neither an uneven lamp nor an uneven bias to make it."""
+    uneven = lamp * (CONTRAST + width / votes.across)
+    pedestal = (QUIET_PEDESTAL if quiet else PEDESTAL) * votes.pixel_noise
+    return max(uneven, pedestal) if width > WIDE_PX else uneven
 
 
 def most_lamp_light(votes: Votes) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.finding.candidates import quantiles
+from autofocus.measure.spectrum.finding.candidates import SURE, quantiles
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, along
 from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.measure.spectrum.finding.votes import Votes, neighbour_noise
@@ -23,6 +23,10 @@ NARROWEST_RIM_PX = 5.0
 NARROWEST_BAND_PX = 20.0
 HALF_WAY_DOWN = 0.7
 STAR_WIDTHS = 2.0
+STEP = 2.0
+JUMP = 1.3
+FAR_JUMP = 5.0  # a star may be fainter than the sky whose edge is near
+RIM = 0.8  # of a doughnut, the rims stand higher than the middle
 
 
 def join_rims(traces: list[Trace]) -> list[Trace]:
@@ -132,6 +136,27 @@ def is_slope(votes: Votes, trace: Trace) -> bool:
     base = float(np.median(profile[distance > 1.5 * trace.width_px]))
     top = float(np.median(profile[core])) - base
     return bool(not outer.any() or float(np.median(profile[outer][:3])) - base > HALF_WAY_DOWN * top)
+
+
+def is_step(votes: Votes, trace: Trace) -> bool:
+    """Whether a ridge is low against a jump beside it, or against how far its sides differ: the corner of a step.
+
+    The edges of a star are as high as itself.
+    """
+    profile, distance = _straightened(votes, trace, 3.0 * trace.width_px + 4.0)
+    sides = [side * distance > 1.2 * trace.width_px for side in (-1, 1)]
+    if min(np.count_nonzero(side) for side in sides) < 4:
+        return False
+    left, right = (float(np.median(profile[side])) for side in sides)
+    top = float(quantiles(profile[np.abs(distance) <= max(0.5 * trace.width_px, 1.0)], RIM)[0])
+    height = top - max(left, right)
+    size = max(2, int(trace.width_px / 4))
+    total = np.concatenate(([0.0], np.cumsum(profile)))
+    means = (total[size:] - total[:-size]) / size
+    noise = 1.05 * float(np.median(np.abs(np.diff(profile)))) * np.sqrt(2.0 / size)
+    jump = float(np.max(np.abs(means[size:] - means[:-size]), initial=0.0)) - 4.0 * noise
+    times = JUMP if trace.significance < SURE else FAR_JUMP
+    return bool(max(abs(left - right) / STEP, jump / JUMP) > times / JUMP * height)
 
 
 def _straightened(

@@ -50,7 +50,7 @@ def sum_votes(votes: Votes) -> list[Sums]:
     """Sum the votes along straight lines, at widths of the finest bins and powers of two of it."""
     size = votes.finest
     binned = rows_together(votes.residuals / votes.noise[:, None], size)
-    binned = _compress(binned * np.float32(np.sqrt(size))) / np.float32(np.sqrt(size))
+    binned = compress(binned * np.float32(np.sqrt(size))) / np.float32(np.sqrt(size))
     sums: list[Sums] = []
     while not sums or binned.shape[1] >= LEAST_BINS:
         sums.append(_sums(binned, votes.length, size))
@@ -69,7 +69,7 @@ def find_dips(sums: list[Sums], most: int = 16) -> list[Ridge]:
     return _apart([ridge for each in sums for ridge in _peaks(each, -each.stack)], most)
 
 
-def _compress(votes: Floats) -> Floats:
+def compress(votes: Floats) -> Floats:
     """Leave small votes as they are, and let those beyond `CLIP` grow with their logarithm only."""
     return np.asarray(np.float32(CLIP) * np.arcsinh(votes / np.float32(CLIP)))
 
@@ -95,7 +95,7 @@ def _sums(binned: Floats, length: int, size: int) -> Sums:
     reach = int(np.ceil(MAX_SLANT * length / size / 2))
     slants = np.arange(-reach, reach + 1) * 2
     white = 1.4826 * float(middle(np.abs(np.diff(binned, axis=1)).ravel())) / np.sqrt(2 * BLOCKS)
-    return Sums(size, slants, _sum_along(binned, slants), white * np.sqrt(0.75))
+    return Sums(size, slants, sum_along(binned, slants), white * np.sqrt(0.75))
 
 
 def _peaks(sums: Sums, stack: Floats) -> list[Ridge]:
@@ -115,7 +115,7 @@ def _peaks(sums: Sums, stack: Floats) -> list[Ridge]:
     return ridges
 
 
-def _sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
+def sum_along(binned: Floats, slants: NDArray[np.intp]) -> Floats:
     """Mean over the parts along straight lines, shape (slants, rows); rows are counted at mid-length."""
     blocks, rows = binned.shape
     reach = int(np.abs(slants).max()) // 2 + 1

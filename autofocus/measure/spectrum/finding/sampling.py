@@ -16,6 +16,7 @@ FEW = 4
 SEVERAL = 8
 WIDEST_LINE_PX = 5
 ABSURD = 1e12
+AT_ONCE = 64
 MIDDLE_TWO = 3.354  # the mean of the middle two of four numbers of a Gaussian is as good as that of so many
 
 Floats = NDArray[np.float32]
@@ -112,3 +113,35 @@ def _plane(frame: Frame, axis: Axis, first: int, period: int) -> NDArray[Any]:
         sound = np.abs(plane) < ABSURD
         plane[~sound] = np.median(plane[sound]) if sound.any() else 0.0
     return plane
+
+
+def clipped_mean(frame: Frame, axis: Axis, typical: Floats, reach: Floats) -> Floats:
+    """The mean of all columns of each part, where no pixel lies further than ``reach`` from the ``typical`` one, ADU.
+
+    A Huber mean: as good as the mean where there is noise alone, and no ray or line weighs more than one pixel may.
+    """
+    across, length = lengths(frame, axis)
+    period = length // BLOCKS
+    first = (length - period * BLOCKS) // 2
+    center = (typical - np.float32(frame.bzero)) / np.float32(frame.bscale)
+    most = np.broadcast_to(np.abs(reach / np.float32(frame.bscale))[:, None], center.shape)
+    raw = frame.raw[:, first : first + period * BLOCKS] if axis == "x" else frame.raw[first : first + period * BLOCKS]
+    mean = np.empty_like(center)
+    if axis == "x":
+        ones = np.full(period, 1.0 / period, np.float32)
+        for begin in range(0, across, AT_ONCE):
+            rows = slice(begin, begin + AT_ONCE)
+            pixels = raw[rows].reshape(-1, BLOCKS, period)
+            mean[:, rows] = (_limited(pixels, center[:, rows].T[:, :, None], most[:, :1]) @ ones).T
+    else:
+        for part, pixels in enumerate(raw.reshape(BLOCKS, period, across)):
+            mean[part] = _limited(pixels, center[part], most[part]).mean(axis=0)
+    return np.asarray(typical + mean * np.float32(frame.bscale))
+
+
+def _limited(pixels: NDArray[Any], center: Floats, reach: Floats) -> Floats:
+    """How far the pixels lie from the centre, at most so far; NaN is as far as may be."""
+    distance = np.asarray(np.subtract(pixels, center, dtype=np.float32))
+    np.fmin(distance, reach, out=distance)
+    np.fmax(distance, -reach, out=distance)
+    return distance

@@ -29,7 +29,8 @@ class Trace:
 
     ``coefficients`` are those of u = 2 x / (length - 1) - 1, lowest power first; ``width_px`` is a rough full
     width; ``flux`` and ``flux_err`` are the light of each of `sampling.BLOCKS` parts, ADU per column. ``scatter`` is
-    how far the light of a typical part lies off the centre, noise apart, as a part of the Gaussian's sigma.
+    how far the light of a typical part lies off the centre, noise apart, as a part of the Gaussian's sigma. Of a
+    ``faint`` one, which only all pixels together show, the significance is the signal-to-noise of all its light.
     """
 
     axis: Axis
@@ -41,6 +42,7 @@ class Trace:
     flux: Doubles
     flux_err: Doubles
     scatter: float = 0.0
+    faint: bool = False
 
     def center(self, x: NDArray[np.generic] | float) -> Doubles:
         """Centre across the dispersion, px (0-based), at places ``x`` along it."""

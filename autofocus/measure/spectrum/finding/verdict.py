@@ -9,6 +9,7 @@ import numpy as np
 
 from autofocus.measure.spectrum.finding.candidates import (
     EVEN,
+    LAMP_SIGMAS,
     Look,
     is_continuous,
     look_along,
@@ -16,7 +17,8 @@ from autofocus.measure.spectrum.finding.candidates import (
     unevenness,
 )
 from autofocus.measure.spectrum.finding.clear import clear_trace
-from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, join_rims, louder_on
+from autofocus.measure.spectrum.finding.faint import faint_trace
+from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, is_step, join_rims, louder_on
 from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, FEW, SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
@@ -29,7 +31,6 @@ MOST_FOLLOWED = 7
 ALIKE = 0.9
 ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
-LAMP_SIGMAS = 5.0
 STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
@@ -117,7 +118,16 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
             return Verdict(best.traces[0], best.traces[1:])
-    return Verdict(None, reason=_reason(seen))
+    faint = _faintest(frame, seen)
+    return Verdict(faint) if faint is not None else Verdict(None, reason=_reason(seen))
+
+
+def _faintest(frame: Frame, seen: list[_Seen]) -> Trace | None:
+    """The surest of the traces that only all pixels of the frame together show, where else it shows nothing."""
+    if not all(one.look.is_blank for one in seen):
+        return None
+    found = [faint_trace(frame, one.look.votes) for one in seen]
+    return max((one for one in found if one is not None), key=lambda one: one.significance, default=None)
 
 
 def _look(frame: Frame, axes: tuple[Axis, ...], sampled: int | None) -> list[_Seen]:
@@ -158,7 +168,10 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     sound = _follow_all(votes, look.candidates)
     if not sound:  # what looked like ridges was on a wider one
         sound = _follow_all(votes, look.wider)
-    traces = _without_nested(votes, _apart(join_rims(_apart(sound))))
+    images = join_rims(_apart(sound))
+    while images and is_step(votes, images[0]):
+        images = images[1:]
+    traces = _without_nested(votes, _apart(images))
     contrasts = [edge_contrast(votes, trace) for trace in traces]
     lamps = [
         trace
