@@ -115,6 +115,8 @@ def test_every_fault_of_the_settings_is_said(autofocus, tmp_path: Path) -> None:
     checks = json.loads(checked.out)["checks"]
     assert [check["verdict"] for check in checks] == ["fail"] * 3
     assert "did you mean address?" in checks[1]["detail"]
+    assert all(check["mend"] for check in checks)
+    assert autofocus("check").out.count("mend: ") == 1  # the same one for all three
 
 
 def test_init_writes_once(autofocus, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,8 +53,9 @@ def _show(findings: list[Finding], *, as_json: bool) -> int:
     from autofocus.views.lines import printable
 
     width = max(len(finding.name) for finding in findings)
-    for finding in findings:
+    for finding, following in zip_longest(findings, findings[1:]):
         typer.echo(printable(f"{SIGNS[finding.verdict]}  {finding.name:<{width}}  {finding.detail}"))
-        if finding.mend:
+        # a mend that serves several faults in a row is said once, beneath the last
+        if finding.mend and not (following and following.mend == finding.mend):
             typer.echo(printable(f"      {'':<{width}}  mend: {finding.mend}"))
     return code

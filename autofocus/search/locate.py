@@ -90,7 +90,7 @@ def locate(log: ObservingLog, start: float) -> Generator[Sweep, tuple[Measuremen
         probe = _next_probe(log, posterior, center, reach)
         if probe is None or (probability >= SURE_ENOUGH and _traces(log) > 1):
             break
-        why = f"the width at {_last_position(log)} puts focus near {center:.0f}, with {probability:.0%} certainty"
+        why = f"the width at {_last_position(log)} puts focus near {center:.0f}, {100 * probability:.0f} % likely"
         if not (yield from log.ask([probe], "locate", why)):
             break
     return Estimate(center, reach)

@@ -152,7 +152,7 @@ def _whole_picture(account: Account) -> str:
     best = account.measurements[account.best]
     if best.mode != "spectrum":
         rings = " Rings: the stars that counted." if best.stars else ""
-        rings = " Rings: where the lines' widths were measured." if best.field else rings
+        rings = " Rings: the places of the map, each amid the lines measured there." if best.field else rings
         said = f"The whole frame, in the stretch of the page.{rings}"
     return f'<img class="whole" alt="" src="{data_uri(packed)}"><p class="dim">{said}</p>'
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autofocus.model import FocusCurves, Measurement
+from autofocus.model import BestFocus, FocusCurves, Measurement
 from autofocus.session import events
 from autofocus.session.state import SessionState
 from autofocus.views.web.access import Access, kept_token
@@ -225,6 +225,14 @@ def test_the_last_session_is_found_on_disk(session: Path, killed: Path) -> None:
     told_all = json.dumps(shown.state_object(shown.view), allow_nan=False)
     assert "\u202e" not in json.loads(told_all)["camera"]
     assert last_session(session / "nothing") is None
+
+
+def test_best_focus_is_told_with_what_decided_it(board: Board) -> None:
+    best = BestFocus("fwhm", 5209.0, 2.2, 5202.0, 5215.0)
+    board.show(SessionState(objective="snr", curves=FocusCurves(best=best)))
+    assert board.state_object(board.view)["objective"] == "fwhm"
+    board.show(SessionState(objective="snr"))
+    assert board.state_object(board.view)["objective"] == "snr"
 
 
 def test_guiding_is_told(board: Board) -> None:

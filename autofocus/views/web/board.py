@@ -103,6 +103,7 @@ class Board:
         since_s = 0.0 if state.ended or state.phase in ("ready", "watch") else self._clock() - view.heard_s
         last = state.points[-1].measurement if state.points else None
         word = state.outcome or state.phase
+        best = None if state.curves is None else state.curves.best
         return {
             "version": __version__,
             "phase": WORDS.get(word, word),
@@ -123,8 +124,9 @@ class Board:
             "since_s": since_s,
             "exposures": state.exposures,
             "exposures_expected": state.exposures_expected,
-            "objective": state.objective,
-            "best": None if state.curves is None else best_object(state.curves.best),
+            # what best focus was decided by, which for stars and lamps is the width whatever was asked
+            "objective": state.objective if best is None else best.objective,
+            "best": best_object(best),
             "guider": {"kind": state.guider, "said": printable(state.guiding), "good": state.guided},
             "camera": printable(state.camera),
             "focuser": printable(state.focuser),
