@@ -187,8 +187,7 @@ class Door:
         # A command that must happen once is its caller's: the look at the device's state finds it again.
         recovers = self._open and threading.get_ident() != self._reconnecting
         recovers = recovers and operation not in URGENT and operation not in ONCE
-        if recovers and self._recovery.hopeless:
-            self._recovery.look(operation)
+        if recovers and self._recovery.look(operation):
             self.on_return()
             return send()
         try:

@@ -31,18 +31,21 @@ class Recovery:
         self.unique_id = ""
         self.returns = 0
 
-    @property
-    def hopeless(self) -> bool:
-        """Whether our server was waited for in vain."""
-        return self._lookout.given_up(str(self._wire.address))
+    def look(self, operation: str) -> bool:
+        """Look for our server if it was given up; True where it is there again, False where it was not given up.
 
-    def look(self, operation: str) -> None:
-        """Look for a server that was given up; raise at once where it was looked for a moment ago."""
-        server, now = str(self._wire.address), self._clock.monotonic()
-        error = self._error(self._lookout.why(server), operation)
-        if not self._lookout.is_due(server, now):
+        Raises at once where it was looked for a moment ago.
+        """
+        now = self._clock.monotonic()
+        known = self._lookout.why(str(self._wire.address), now)
+        if known is None:
+            return False
+        cause, is_due = known
+        error = self._error(cause, operation)
+        if not is_due:
             raise error
         self.find_again(error, self.returns, began=now)
+        return True
 
     def find_again(self, error: DeviceError, seen: int, *, began: float) -> bool:
         """Wait for the server and connect the device again; False when another thread did meanwhile.
@@ -80,9 +83,10 @@ class Recovery:
 
     def _await_server(self, lost: DeviceError, began: float) -> None:
         server, device = str(self._wire.address), self._wire.device
-        patience_s = 0.0 if self.hopeless else self._deadlines.reconnect_s
+        patience_s = 0.0 if self._lookout.given_up(server) else self._deadlines.reconnect_s
         end = self._clock.monotonic() + patience_s
         while True:
+            asked = self._clock.monotonic()
             try:
                 if self._adopt_number(self._wire.configured_devices(repeat=False)):
                     break
@@ -92,18 +96,18 @@ class Recovery:
                 if self._answers() or self._moved_to_another_port():
                     break
             now = self._clock.monotonic()
-            if now >= end:
-                self._lookout.give_up(server, now, _cause(lost))
+            if now >= end and self._lookout.give_up(server, asked, now, _cause(lost)):
                 raise lost from lost.__cause__
-            until = self._clock.utc() + timedelta(seconds=end - now)
+            until = self._clock.utc() + timedelta(seconds=max(end - now, 0.0))
             self._lookout.wait_for(
                 server,
+                asked,
                 f"no answer from the {device} since {now - began:.0f} s ({plain(_cause(lost))}); "
                 f"trying until {until:%H:%M:%S} UTC",
             )
             self._clock.sleep(self._deadlines.poll_s * 5)
-        took_s = self._clock.monotonic() - began
-        self._lookout.found(server, f"the {self._wire.device} answers again, after {took_s:.0f} s")
+        now = self._clock.monotonic()
+        self._lookout.found(server, now, f"the {self._wire.device} answers again, after {now - began:.0f} s")
 
     def _answers(self) -> bool:
         """Whether a server without the management API is there again."""

@@ -196,25 +196,62 @@ def test_a_server_gone_for_good_ends_in_time(server: FakeServer, door: Door) -> 
     server.start()
 
 
-def test_who_waits_for_a_lost_server_says_so_once_and_when_it_is_back(server: FakeServer, clock: RealClock) -> None:
-    lookout, told = Lookout(), list[str]()
-    lookout.inform = told.append
-    doors = [Door(kind, server.address, 0, clock, QUICK, lookout) for kind in ("camera", "focuser")]
-    for door in doors:
+@pytest.mark.parametrize("late", ["", "camera", "focuser"])
+def test_who_waits_for_a_lost_server_says_so_once_and_when_it_is_back(
+    server: FakeServer, clock: RealClock, late: str
+) -> None:
+    lookout, told, is_back = Lookout(), list[str](), threading.Event()
+
+    def inform(words: str) -> None:
+        told.append(words)
+        is_back.set() if "answers again" in words else server.start()
+
+    lookout.inform = inform
+    patient = replace(QUICK, reconnect_s=20.0)
+    doors = {kind: Door(kind, server.address, 0, clock, patient, lookout) for kind in ("camera", "focuser")}
+    for door in doors.values():
         door.connect()
+    if late:
+        hear_late(doors[late], is_back)
     server.stop()
-    threading.Timer(0.8, server.start).start()
-    threads = [threading.Thread(target=door.read, args=("Name", str)) for door in doors]
+    threads = [threading.Thread(target=door.read, args=("Name", str)) for door in doors.values()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    at = server.address
-    assert re.fullmatch(
-        rf"no answer from the \w+ 0 at {at} since \d s \(connection refused\); trying until \d\d:\d\d:\d\d UTC", told[0]
-    )
-    assert re.fullmatch(rf"the \w+ 0 at {at} answers again, after [01] s", told[1])
+    device, time_ = rf"the \w+ 0 at {server.address}", r"\d\d:\d\d:\d\d UTC"
+    assert re.fullmatch(rf"no answer from {device} since \d+ s \(connection refused\); trying until {time_}", told[0])
+    assert re.fullmatch(rf"{device} answers again, after \d+ s", told[1])
     assert len(told) == 2
+
+
+def hear_late(door: Door, is_back: threading.Event) -> None:
+    """Let the door's first look for a lost server fail only when another device has found it."""
+    look = door.wire.configured_devices
+
+    def configured_devices(*, repeat: bool = True) -> list[dict[str, Any]]:
+        try:
+            return look(repeat=repeat)
+        except DeviceError:
+            is_back.wait(20.0)
+            raise
+
+    door.wire.configured_devices = configured_devices  # type: ignore[method-assign]
+
+
+def test_a_request_that_failed_before_the_server_was_found_tells_nothing_of_it() -> None:
+    lookout, told = Lookout(), list[str]()
+    lookout.inform = told.append
+    lookout.wait_for("there", 1.0, "the camera waits")
+    lookout.found("there", 5.0, "the camera has it again")
+    lookout.wait_for("there", 4.0, "the focuser asked before and was heard late")
+    assert not lookout.give_up("there", 4.0, 6.0, ConnectionRefusedError())
+    assert not lookout.given_up("there")
+    lookout.found("there", 6.0, "the focuser has it again")
+    assert told == ["the camera waits", "the camera has it again"]
+    lookout.wait_for("there", 7.0, "lost anew")
+    assert lookout.give_up("there", 7.0, 9.0, ConnectionRefusedError())
+    assert told[2:] == ["lost anew"]
 
 
 def test_a_server_waited_for_in_vain_is_only_looked_for(server: FakeServer, clock: RealClock) -> None:
@@ -233,7 +270,8 @@ def test_a_server_waited_for_in_vain_is_only_looked_for(server: FakeServer, cloc
         focuser.call("Halt")
     assert time.monotonic() - began < 0.3
     server.start()
-    lookout.give_up(server.address, clock.monotonic() - 10.0, ConnectionRefusedError("connection refused"))
+    long_ago = clock.monotonic() - 10.0
+    assert lookout.give_up(server.address, long_ago, long_ago, ConnectionRefusedError("connection refused"))
     assert focuser.read("Position", whole) == 5000
     assert camera.read("Name", str) == "Fake camera"
 
