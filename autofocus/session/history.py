@@ -32,6 +32,14 @@ class Unfinished:
         return self.start_position if self.absolute else stands_at - (self.last_position - self.start_position)
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What a journal says of where the focuser was left, and its outcome: None where it has no end."""
+
+    left: Unfinished
+    outcome: str | None
+
+
 def session_folders(directory: Path) -> Iterator[Path]:
     """The session folders, the newest first."""
     try:
@@ -42,17 +50,24 @@ def session_folders(directory: Path) -> Iterator[Path]:
 
 
 def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
-    """The last session with this focuser if it was killed; call it while holding the focuser's lock."""
-    for number, folder in enumerate(session_folders(directory)):
-        if number >= LOOK_BACK:
-            break
+    """The last session with this focuser that was killed, unless the focuser has found its place since.
+
+    Later sessions settle it where one found focus or began where the killed one had; one that came back to where the
+    killed run had left the focuser does not. Call it while holding the focuser's lock.
+    """
+    later_starts: set[int] = set()
+    for _, folder in zip(range(LOOK_BACK), session_folders(directory), strict=False):
         try:
-            started, found = _read(folder, focuser_key)
+            session = _read(folder, focuser_key)
         except JournalError:
             continue
-        if started is None or started.start_position is None or started.focuser_key != focuser_key:
+        if session is None:
             continue  # another focuser, or nothing was ever opened
-        return found
+        if session.outcome is None:
+            return None if session.left.start_position in later_starts else session.left
+        if session.outcome == "focused" or not session.left.absolute:  # a relative one counts anew in each session
+            return None
+        later_starts.add(session.left.start_position)
     return None
 
 
@@ -72,23 +87,24 @@ def focused_before(directory: Path, focuser_key: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _read(folder: Path, focuser_key: str) -> tuple[SessionStarted | None, Unfinished | None]:
+def _read(folder: Path, focuser_key: str) -> _Session | None:
     started: SessionStarted | None = None
+    outcome: str | None = None
     last: int | None = None
     for event in read_events(folder):
         if isinstance(event, SessionStarted):
-            started, last = event, event.start_position
             if event.focuser_key != focuser_key:
-                break
+                return None
+            started, last = event, event.start_position
         elif isinstance(event, FocuserMoved):
             last = event.position
         elif isinstance(event, FocuserMoving):
             last = event.target
         elif isinstance(event, SessionEnded):
-            return started, None
+            outcome = event.outcome
     if started is None or started.start_position is None or last is None:
-        return started, None
-    return started, Unfinished(folder, started.start_position, last, started.absolute)
+        return None
+    return _Session(Unfinished(folder, started.start_position, last, started.absolute), outcome)
 
 
 def _age(folder: Path) -> tuple[str, int]:

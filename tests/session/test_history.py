@@ -59,6 +59,20 @@ def test_without_recover_the_run_goes_on_and_names_it(bench: Bench) -> None:
     assert bench.run(going_to((9450,))).result["warnings"] == []
 
 
+def test_a_run_without_focus_in_between_leaves_the_way_back_open(bench: Bench) -> None:
+    folder = killed_run(bench)
+    for _ in range(2):
+        ending = bench.run(going_to((9450,), outcome="no_focus"))
+        assert folder.name in ending.result["warnings"][0]
+        bench.clock.sleep(60.0)
+    assert bench.focuser.at == 9363
+    assert bench.run(going_to((9450,), outcome="no_focus"), recover=True).result["start_position"] == 9400
+    bench.clock.sleep(60.0)
+    bench.focuser.at = 9380  # moved by hand since: that is a new place of its own
+    ending = bench.run(going_to((9450,), outcome="no_focus"), recover=True)
+    assert (ending.result["start_position"], ending.result["warnings"]) == (9380, [])
+
+
 def test_a_recovery_that_fails_leaves_the_killed_run_to_be_recovered(bench: Bench) -> None:
     killed_run(bench)
     bench.focuser.fault = failing("move", DeviceUnreachable("nobody answers"))
