@@ -1,5 +1,7 @@
 """Widths of known profiles, analytic and the bench's: true within their errors, never folding back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,9 @@ from hypothesis import strategies as st
 from autofocus.measure.spectrum import reduction
 from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.measure.spectrum.finding.verdict import Verdict
+from autofocus.measure.spectrum.fitting.model_fit import fit_model, with_ripples
+from autofocus.measure.spectrum.fitting.profile import Noise, Samples
+from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.model import Flag, Frame
 from autofocus.settings import MeasureSettings
@@ -191,3 +196,15 @@ def test_a_wide_star_on_a_short_frame_keeps_its_background(monkeypatch):
     found = measure_spectrum(frame, DEFAULT).measurement
     assert found.fwhm_px == pytest.approx(truth, abs=4 * found.fwhm_err_px)
     assert found.background_noise_adu == pytest.approx(NOISE, rel=0.2)
+
+
+def test_a_fit_whose_own_rows_are_all_left_out_is_given_no_ripples():
+    distance = np.concatenate([np.arange(-40.0, -20.0), np.arange(20.0, 40.0)])
+    flat = np.ones_like(distance)
+    value = np.random.default_rng(1).normal(100.0, NOISE, distance.size)
+    samples, noise = Samples(distance, value, flat, flat, flat), Noise(NOISE**2, 1.0 / GAIN)
+    fit = fit_model(StarModel("moffat", 0), np.array([0.0, np.log(3.0), 0.1]), samples, noise)
+    off = fit.parameters.copy()
+    off[fit.model.linear : fit.model.linear + 2] = 0.0, np.log(3.0)
+    fit = replace(fit, parameters=off)
+    assert with_ripples(fit, samples, noise) is fit

@@ -235,6 +235,8 @@ def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise) -> ProfileFit:
     error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0))
     left = (samples.value - expected) / error
     near = np.abs(samples.distance - fit.center) < fit.radius + 2.5 * fit.blur_width
+    if not np.any(near):  # its own rows are all left out: nothing is seen of its shape
+        return fit
     if np.mean(np.square(left[near])) < 1.0 + np.sqrt(8.0 / np.count_nonzero(near)) and fit.excess == 1.0:
         return fit
     height, reach = abs(float(p[2])), float(np.abs(samples.distance).max())
