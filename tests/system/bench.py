@@ -104,10 +104,13 @@ def start(folder: Path, words: Sequence[str], *command: str, **options: Any) -> 
     return subprocess.Popen([*AUTOFOCUS, *command, *words], env=environment(folder), cwd=folder, **{**piped, **options})
 
 
-def wait_for_motion(address: str, start_position: float) -> None:
-    """Wait until the run has moved the focuser."""
+def wait_for_motion(address: str, start_position: float, inward_steps: int = 0) -> None:
+    """Wait until the run has moved the focuser; with ``inward_steps`` by more than that, away from its first place."""
     deadline = time.monotonic() + 60
-    while truth(address)["position"] == start_position:
+    while True:
+        at = truth(address)["position"]
+        if at != start_position and (inward_steps == 0 or at < start_position - inward_steps):
+            return
         assert time.monotonic() < deadline, "the run never moved the focuser"
         time.sleep(0.05)
 

@@ -46,6 +46,7 @@ def test_a_killed_run_is_told_of_and_recovered(slow_bench: str, tmp_path: Path) 
     refused = json.loads(out)
     assert (second.returncode, refused["reason"]) == (3, "busy")
     assert str(run.pid) in refused["message"]
+    wait_for_motion(slow_bench, before, inward_steps=10)
     run.kill()
     run.communicate(timeout=60)
     left_at = bench.truth(slow_bench)["position"]
