@@ -27,7 +27,8 @@ class Doubt:
 def doubt_about(chosen: ProfileFit, fits: Sequence[ProfileFit], standing: Sequence[float]) -> Doubt:
     """Mean and error of the width over all ``fits``, each as likely as its ``standing``, the log of its evidence, says.
 
-    What the models differ by is part of the error (Hoeting et al. 1999, Stat. Sci. 14, 382).
+    What the models differ by is part of the error (Hoeting et al. 1999, Stat. Sci. 14, 382). The mean is that of the
+    logarithm: of a skewed posterior it stays in the middle, where the mean of the widths follows the widest.
     """
     own, own_error = half_maximum_width(chosen)
     found = np.array([half_maximum_width(fit) for fit in fits])
@@ -37,9 +38,9 @@ def doubt_about(chosen: ProfileFit, fits: Sequence[ProfileFit], standing: Sequen
     (width, error), log = found[peaked].T, np.asarray(standing)[peaked]
     likely = np.exp(log - log.max())
     likely /= likely.sum()
-    mean = float(likely @ width)
-    spread = float(np.sqrt(likely @ (np.square(error) + np.square(width - mean))))
-    return Doubt(mean / own, spread / own_error)
+    mean = float(likely @ np.log(width))
+    spread = float(np.sqrt(likely @ (np.square(error / width) + np.square(np.log(width) - mean))))
+    return Doubt(float(np.exp(mean)) / own, float(np.exp(mean)) * spread / own_error)
 
 
 def believed_width(fit: ProfileFit, doubt: Doubt) -> tuple[float, float]:

@@ -2,6 +2,9 @@
 
 On rungs evenly spaced in the logarithm of the width each kind of star is fitted, its width held there by a belief half
 as wide as the rungs are apart. The evidences of the rungs are then the posterior of the width, however skewed or torn.
+
+Noise alone has as much to say for a wide star as for a narrow one, and there are more widths than one was looking for:
+the width of the trace that was followed, found in more columns than are fitted, is what is believed beforehand.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ LEAST_DISC_PX = 5.0
 SKY = 0.75  # widths from the middle: so far the samples must reach
 HOPELESS = 12.0  # in log evidence
 USUAL_HOLE = 0.35
+# In the logarithm: the width followed is good to a factor of two; of a disc it may be that of one rim, off by four.
+FOLLOWED_SPREAD: dict[Kind, float] = {"moffat": 0.7, "disc": 1.4}
 
 
 def is_faint(fit: ProfileFit, samples: Samples, noise: Noise) -> bool:
@@ -37,16 +42,30 @@ def is_faint(fit: ProfileFit, samples: Samples, noise: Noise) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Rung:
-    """A kind of star at a width, px, the centre where it fits best, and how much it explains, in log likelihood."""
+    """A kind of star at a width, px, and the centre where it fits best.
+
+    There it ``explains`` so much, in log likelihood, with an error ``height_error`` of its height, ADU.
+    """
 
     kind: Kind
     width: float
     center: float
     explains: float
+    height_error: float
+
+    def belief(self, width_px: float) -> float:
+        """Log of what is believed of it beforehand, where a trace of this width was followed.
+
+        The height is believed in units of its own noise, the centre anywhere within what was gone through: measured in
+        ADU and px, a wide star had more room to be right by chance.
+        """
+        spread = FOLLOWED_SPREAD[self.kind]
+        aside = float(np.log(self.width / width_px)) / spread
+        return -0.5 * aside**2 - float(np.log(spread * self.height_error * max(self.width, width_px)))
 
 
 def by_all_widths(fit: ProfileFit, samples: Samples, noise: Noise, width_px: float) -> tuple[ProfileFit, Doubt]:
-    """The fit of the best rung, let go, and what all others make of its width.
+    """The fit of the best rung, let go as far as the trace allows, and what all others make of its width.
 
     Parameters
     ----------
@@ -60,24 +79,34 @@ def by_all_widths(fit: ProfileFit, samples: Samples, noise: Noise, width_px: flo
     rungs = _rungs(fit, samples, noise, width_px)
     most = max((rung.explains for rung in rungs), default=0.0)
     light = fit.light_of(samples)
-    fits = []
+    fits, standing = [], []
     for rung in rungs:
         if rung.explains > most - HOPELESS:
             held = fit_model(_held(rung, fit), _start(rung, fit), samples, noise, light, enough=0.1)
-            if held.parameters[2] > 0:
+            if held.parameters[2] > 0 and _is_within(samples, held.center, 0.5 * rung.width):
                 fits.append(held)
+                standing.append(held.log_evidence + rung.belief(width_px))
     if not fits:
         return fit, Doubt()
-    standing = [held.log_evidence for held in fits]
     best = fits[int(np.argmax(standing))]
-    free = replace(best.model, held=None)
-    chosen = fit_model(free, best.parameters[free.linear :], samples, noise, light, enough=0.1)
+    kind = best.model.kind
+    followed = replace(best.model, held=(_log_size(kind, width_px), FOLLOWED_SPREAD[kind]))
+    chosen = fit_model(followed, best.parameters[followed.linear :], samples, noise, light, enough=0.1)
     return chosen, doubt_about(chosen, fits, standing)
 
 
+def _is_within(samples: Samples, center: float, reach: float) -> bool:
+    """Whether the samples reach so far on both sides: of a star that slid off the strip an edge is guessed."""
+    return bool(samples.distance.min() < center - reach and center + reach < samples.distance.max())
+
+
 def _held(rung: _Rung, fit: ProfileFit) -> StarModel:
-    size = rung.width if rung.kind == "moffat" else 0.5 * rung.width
-    return StarModel(rung.kind, len(fit.places), held=(float(np.log(size)), 0.5 * RUNG))
+    return StarModel(rung.kind, len(fit.places), held=(_log_size(rung.kind, rung.width), 0.5 * RUNG))
+
+
+def _log_size(kind: Kind, width: float) -> float:
+    """What a star is held by: the logarithm of its width, of its radius if it is a disc."""
+    return float(np.log(width if kind == "moffat" else 0.5 * width))
 
 
 def _start(rung: _Rung, fit: ProfileFit) -> Doubles:
@@ -110,7 +139,9 @@ def _rungs(fit: ProfileFit, samples: Samples, noise: Noise, width_px: float) -> 
         for kind, shape in shapes.items():
             expected = (shape - shape.mean(axis=1, keepdims=True)) / error
             seen = np.maximum(expected @ left, 0.0)
-            explains = 0.5 * np.square(seen) / np.sum(np.square(expected), axis=1)
+            strength = np.sum(np.square(expected), axis=1)
+            explains = 0.5 * np.square(seen) / strength
             best = int(np.argmax(explains))
-            rungs.append(_Rung(kind, width, float(centers[best]), float(explains[best])))
+            height_error = float(1.0 / np.sqrt(strength[best]))
+            rungs.append(_Rung(kind, width, float(centers[best]), float(explains[best]), height_error))
     return rungs

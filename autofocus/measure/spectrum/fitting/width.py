@@ -50,7 +50,7 @@ def fit_profile(
         return None
     doubt = Doubt()
     if like is not None and len(like.places) == len(neighbours):
-        simple = StarModel(like.model.kind, len(neighbours))
+        simple = StarModel(like.model.kind, len(neighbours), held=like.model.held)
         best = fit_model(simple, like.parameters[like.model.linear :], samples, noise, like.light_of(samples))
     else:
         best, doubt = _simplest(samples, noise, width_px, neighbours)
