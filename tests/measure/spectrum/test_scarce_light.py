@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.fitting.belief import believed_width
+from autofocus.measure.spectrum.fitting.cleaning import _noise
 from autofocus.measure.spectrum.fitting.profile import Strip
 from autofocus.measure.spectrum.fitting.strip import fit_strip
 
@@ -42,3 +43,14 @@ def test_width_is_neither_guessed_wide_nor_lost_where_light_is_scarce(width_px: 
     assert np.std(pulls, ddof=1) < 1.0 + 3.0 / np.sqrt(2.0 * SEEDS)
     # The level of each column is taken from its own pixels: one part in their number of the variance goes with it.
     assert np.mean(noises) == pytest.approx(READ, rel=0.02)
+
+
+def test_noise_of_a_star_that_covers_all_rows_is_not_that_of_rows_without_pixels() -> None:
+    rng = np.random.default_rng(5)
+    residual = rng.normal(0.0, READ, (40, COLUMNS)).astype(np.float32)
+    expected = np.full((40, COLUMNS), 1.0, dtype=np.float32)
+    good = np.ones((40, COLUMNS), dtype=bool)
+    good[7] = False
+    noise = _noise(residual, expected, good, np.zeros(40, dtype=bool), np.zeros(40), quantum=1.0)
+    # ten rows of a hundred pixels tell a standard deviation within 1 / sqrt(2 * 1000); their median half as well again
+    assert np.sqrt(noise.read_variance) == pytest.approx(READ, rel=4.0 * 1.25 / np.sqrt(2000.0))

@@ -16,6 +16,7 @@ REJECT_SIGMAS = 6.0
 GROW_SIGMAS = 3.0
 SHAPE_TOLERANCE = 0.2
 MOST_LOOKS = 5
+DARKEST = 0.25  # of the rows, where a star covers all of them
 
 
 def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Floats | None = None) -> CleanStrip:
@@ -129,7 +130,8 @@ def _quantum(values: Floats) -> float:
 def _noise(residual: Floats, expected: Floats, good: Mask, outer: Mask, taken: Doubles, quantum: float) -> Noise:
     """Variance of a pixel as a straight line in its starlight, from the scatter along the rows.
 
-    Without starlight it is the median over the dark rows; its increase per ADU is the inverse of the gain in e-/ADU.
+    Without starlight it is the median over the dark rows, or over those with least light where the star covers all;
+    its increase per ADU is the inverse of the gain in e-/ADU. Rows whose pixels are all rejected have no say.
     The fit of the columns' light has ``taken`` its part of the scatter of each row.
     """
     if not good.all():
@@ -140,9 +142,12 @@ def _noise(residual: Floats, expected: Floats, good: Mask, outer: Mask, taken: D
         np.maximum(count - 1, 1) * np.maximum(1.0 - taken, 0.2)
     )
     light = expected.sum(axis=1) / count
-    dark = outer & (count > 2)
+    seen = count > 2
+    dark = outer & seen
+    if seen.any() and not dark.any():
+        dark = seen & (light <= np.quantile(light[seen], DARKEST))
     floor = quantum**2 / 12.0
-    read = max(median(variance[dark]) if dark.any() else float(variance.min()), floor, 1e-12)
+    read = max(median(variance[dark]) if dark.any() else 0.0, floor, 1e-12)
     bright = light > 0.2 * max(float(light.max()), 1e-12)
     shot = float(np.sum((variance - read)[bright] * light[bright]) / max(float(np.sum(light[bright] ** 2)), 1e-12))
     return Noise(read, max(shot, 0.0))
