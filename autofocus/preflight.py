@@ -147,11 +147,12 @@ class Preflight:
         directory = Path(self.settings.session.directory).absolute()
         with self._trying("disk", "set session.directory to a folder that can be written"):
             try:
-                directory.mkdir(parents=True, exist_ok=True)
-                probe = directory / ".autofocus-check"
+                # the first run makes the folder; a check leaves nothing, so the nearest one that exists stands for it
+                there = next(place for place in (directory, *directory.parents) if place.exists())
+                probe = there / ".autofocus-check"
                 probe.write_bytes(b"")
                 probe.unlink()
-                free = shutil.disk_usage(directory).free
+                free = shutil.disk_usage(there).free
             except OSError as error:
                 raise JournalError(f"{directory} cannot be written: {error.strerror or error}") from error
             frames = self.settings.search.max_exposures if self.settings.session.save_frames else 0

@@ -70,11 +70,15 @@ def test_check_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
         assert named["test exposure"]["verdict"] == "pass"
         assert "FWHM" in named["test exposure"]["detail"]
         assert bench.truth(address)["position"] == before
+        assert named["disk"]["verdict"] == "pass"
+        assert not (tmp_path / "sessions").exists()
+        (tmp_path / "sessions").write_text("a file in its way")
     gone = start(tmp_path, words, "check")
     out, _ = gone.communicate(timeout=90)
     assert gone.returncode == 3
-    assert out.count("FAIL") == 2
-    assert out.count("mend: ") == 2
+    assert out.count("FAIL") == 3
+    assert "sessions cannot be written" in out
+    assert out.count("mend: ") == 3
 
 
 def test_watch_goes_on_without_stdin_and_ends_with_q(tmp_path: Path) -> None:
