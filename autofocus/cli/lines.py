@@ -57,6 +57,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
             )
     lines += [str(loss) for loss in result.get("losses", ())]
     lines += [f"warning: {warning}" for warning in result["warnings"]]
+    if result.get("recovery"):
+        lines.append(str(result["recovery"]))
     if result.get("session"):
         lines.append(f"session: {result['session']}")
     return [printable(line) for line in lines]

@@ -124,6 +124,7 @@ class _Run:
         self._observer = LiveObserver(rig, settings, self._motion, self._guiding, self._darkroom, stream, ledger)
         self._opened: list[Close] = []
         self._start: int | None = None
+        self._recovery: str | None = None
         self._begun = False
         if rig.informant is not None:
             rig.informant.inform = stream.warn
@@ -175,8 +176,12 @@ class _Run:
 
     def _settle_the_past(self, stands_at: int, *, recover: bool) -> int:
         """Say what a killed run left, or put it back when that was asked for; return where this run begins."""
-        left = history.unfinished(self._journal.folder.parent, self._key)
+        sessions = self._journal.folder.parent
+        left = history.unfinished(sessions, self._key)
         if left is None:
+            if recover:
+                self._recovery = f"Nothing to recover: {sessions} holds no killed run of this focuser to put back."
+                self._tell_recovery(self._recovery)
             return stands_at
         target = left.return_target(stands_at)
         if not recover:
@@ -185,14 +190,14 @@ class _Run:
                 "when this run began (autofocus run --recover would have brought it back first)"
             )
             return stands_at
-        told = PhaseChanged(
-            elapsed_s=self._stream.elapsed_s,
-            phase="recovering",
-            why=f"Bringing the focuser back to {target}, where session {left.folder.name} had begun",
-        )
-        self._stream.tell(told)
+        place = f"back to {target}, where session {left.folder.name} had begun"
+        self._tell_recovery(f"Bringing the focuser {place}")
         self._motion.go_to(target)
+        self._recovery = f"The focuser was first brought {place}."
         return target
+
+    def _tell_recovery(self, said: str) -> None:
+        self._stream.tell(PhaseChanged(elapsed_s=self._stream.elapsed_s, phase="recovering", why=said))
 
     def _stand_at_best(self, result: FocusResult, task: FocusTask) -> None:
         """Where the confirming frame was taken the focuser stays; otherwise it goes to the answer."""
@@ -227,7 +232,7 @@ class _Run:
             tally=self._ledger.tally(),
             session=None if refused else str(self._journal.folder),
             warnings=self._stream.warnings,
-            more={"image_shift": shift_table(self._guiding.shifts)},
+            more={"image_shift": shift_table(self._guiding.shifts), "recovery": self._recovery},
         )
         return self._close_the_books(result, made, error)
 

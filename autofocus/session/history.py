@@ -50,12 +50,14 @@ def session_folders(directory: Path) -> Iterator[Path]:
 
 
 def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
-    """The last session with this focuser that was killed, unless the focuser has found its place since.
+    """The killed session with this focuser that began where it is to be put back; None where it found its place since.
 
-    Later sessions settle it where one found focus or began where the killed one had; one that came back to where the
-    killed run had left the focuser does not. Call it while holding the focuser's lock.
+    Later sessions settle a killed one where one found focus or began where the killed one had; one that came back to
+    where the killed run had left the focuser does not, nor one that began there and was killed as well: of several the
+    first tells where the focuser belongs. Call it while holding the focuser's lock.
     """
     later_starts: set[int] = set()
+    left: Unfinished | None = None
     for _, folder in zip(range(LOOK_BACK), session_folders(directory), strict=False):
         try:
             session = _read(folder, focuser_key)
@@ -63,12 +65,16 @@ def unfinished(directory: Path, focuser_key: str) -> Unfinished | None:
             continue
         if session is None:
             continue  # another focuser, or nothing was ever opened
+        if session.outcome == "focused":
+            break
         if session.outcome is None:
-            return None if session.left.start_position in later_starts else session.left
-        if session.outcome == "focused" or not session.left.absolute:  # a relative one counts anew in each session
-            return None
+            if session.left.start_position in later_starts:
+                break
+            left = session.left
+        if not session.left.absolute:  # it counts anew in each session: what was before cannot be compared
+            break
         later_starts.add(session.left.start_position)
-    return None
+    return left
 
 
 def focused_before(directory: Path, focuser_key: str) -> tuple[int, ...]:

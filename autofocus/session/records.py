@@ -119,6 +119,7 @@ def result_object(
         "losses": list(curves.losses),
         "guide": guide,
         "image_shift": None,
+        "recovery": None,
         "field": field_of(result.measurements),
         "timing": {name: round(spent.timing.get(name, 0.0), 3) for name in TIMES},
         "session": session,

@@ -431,9 +431,3 @@ def test_what_the_camera_notes_of_a_frame_is_said_once(bench: Bench) -> None:
     plain = bench.camera.fetch
     bench.camera.fetch = lambda: replace(plain(), notes=("the image is mirrored",))  # type: ignore[method-assign]
     assert bench.run(going_to((9450, 9400))).result["warnings"] == ["the image is mirrored"]
-
-
-def test_nothing_recovered_means_nothing_moved(bench: Bench) -> None:
-    ending = bench.run(going_to((9400,), outcome="no_focus"), recover=True)
-    assert ending.result["warnings"] == []
-    assert bench.moves() == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autofocus.cli.lines import result_lines
 from autofocus.errors import DeviceUnreachable, FocuserBusy
 from autofocus.session import history, lock
 from autofocus.session.history import Unfinished
@@ -17,15 +18,15 @@ from tests.session.fakes import BEST, Bench, failing, going_to
 KEY = "foc:2222/focuser/0"
 
 
-def killed_run(bench: Bench, *, after: str = '"FocuserMoving"') -> Path:
+def killed_run(bench: Bench, *, left_at: int = 9363) -> Path:
     """A session whose journal ends with the second motion, and the focuser on its way."""
     ending = bench.run(going_to((9450, 9350)))
     path = ending.folder / EVENTS
     lines = path.read_text().splitlines(keepends=True)
-    moving = [number for number, line in enumerate(lines) if after in line]
+    moving = [number for number, line in enumerate(lines) if '"FocuserMoving"' in line]
     path.write_text("".join(lines[: moving[1] + 1]) + '{"event":"Focu')
     (ending.folder / "result.json").unlink()
-    bench.focuser.at = 9363
+    bench.focuser.at = left_at
     bench.clock.sleep(3600.0)
     bench.log.clear()
     return ending.folder
@@ -46,6 +47,37 @@ def test_the_next_run_says_so_and_recover_puts_the_focuser_back_first(bench: Ben
     assert ending.result["start_position"] == 9400
     assert bench.focuser.at == 9400
     assert any(folder.name in event.why for event in bench.events if type(event).__name__ == "PhaseChanged")
+    assert folder.name in ending.result["recovery"]
+
+
+def test_of_several_killed_runs_in_a_row_the_first_tells_where_the_focuser_belongs(bench: Bench) -> None:
+    first = killed_run(bench, left_at=9363)
+    second = killed_run(bench, left_at=9371)
+    assert first != second
+    ending = bench.run(going_to((9450,), outcome="no_focus"))
+    assert first.name in ending.result["warnings"][0]
+    assert "begun at 9400" in ending.result["warnings"][0]
+    bench.clock.sleep(60.0)
+    assert bench.run(going_to((9450,), outcome="no_focus"), recover=True).result["start_position"] == 9400
+
+
+def test_a_run_killed_after_the_one_before_was_put_back_goes_back_to_its_own_start(bench: Bench) -> None:
+    killed_run(bench)
+    bench.run(going_to((9450,), outcome="no_focus"), recover=True)
+    bench.clock.sleep(60.0)
+    bench.focuser.at = 9390  # moved by hand
+    later = killed_run(bench)
+    assert history.unfinished(bench.folder / "sessions", KEY) == Unfinished(later, 9390, 9350, absolute=True)
+
+
+def test_where_nothing_was_killed_recover_says_so_and_moves_nothing(bench: Bench) -> None:
+    ending = bench.run(going_to((9400,), outcome="no_focus"), recover=True)
+    assert "Nothing to recover" in ending.result["recovery"]
+    assert ending.result["recovery"] in result_lines(ending.result)
+    assert ending.exit_code == 4  # that of the run, as without --recover
+    assert ending.result["warnings"] == []
+    assert bench.moves() == []
+    assert bench.run(going_to((9400,), outcome="no_focus")).result["recovery"] is None
 
 
 def test_without_recover_the_run_goes_on_and_names_it(bench: Bench) -> None:
