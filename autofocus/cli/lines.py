@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from autofocus.digits import with_error
 from autofocus.session import events
 from autofocus.views.lines import frame_line, printable
 
@@ -26,7 +28,7 @@ def event_line(event: events.Event, *, verbose: bool = False) -> str | None:
             return event.why or event.phase
         case events.CurveFitted() if event.curves.best is not None:
             best = event.curves.best
-            return f"best focus so far: {best.position:.1f} ± {best.uncertainty:.1f} ({best.objective})"
+            return f"best focus so far: {with_error(best.position, best.uncertainty)} ({best.objective})"
         case events.Warned():
             return f"warning: {event.message}"
         case events.FocuserMoved() if verbose:
@@ -44,17 +46,14 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     best = result["best"]
     if best is not None:
         lines.append(
-            f"best focus ({result['objective']}): {best['position']:.1f} ± {best['uncertainty']:.1f}; "
+            f"best focus ({result['objective']}): {_place(best)}; "
             f"within 2 % from {best['low']:.0f} to {best['high']:.0f}"
         )
     for metric, name, unit in (("fwhm", "narrowest (FWHM)", "px"), ("nsig", "brightest (NSIG)", "ADU/s")):
         curve = result["curves"][metric]
         if curve is not None:
             value = f"{curve['value']:.2f} {unit}" if curve["value"] is not None else "?"
-            error = "?" if curve["uncertainty"] is None else f"{curve['uncertainty']:.1f}"
-            lines.append(
-                f"{name}: {curve['position']:.1f} ± {error}, {value}, {curve['points']} positions, {curve['model']}"
-            )
+            lines.append(f"{name}: {_place(curve)}, {value}, {curve['points']} positions, {curve['model']}")
     lines += [str(loss) for loss in result.get("losses", ())]
     lines += [f"warning: {warning}" for warning in result["warnings"]]
     if result.get("recovery"):
@@ -62,3 +61,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     if result.get("session"):
         lines.append(f"session: {result['session']}")
     return [printable(line) for line in lines]
+
+
+def _place(optimum: Mapping[str, Any]) -> str:
+    error = optimum["uncertainty"]
+    return with_error(optimum["position"], math.nan if error is None else error)

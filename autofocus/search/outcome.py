@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autofocus.digits import with_error
 from autofocus.errors import NoFocusFound
 from autofocus.model import BestFocus, Confirmation, FocusCurves, FocusResult, Measurement
 from autofocus.search.approach import Direction, is_inside, sign
@@ -24,10 +25,11 @@ def focused(log: ObservingLog, curves: FocusCurves, confirmation: Confirmation |
         warnings.append("No budget was left for a confirming frame.")
     tail = "" if log.ended is None else f"; {BUDGETS[log.ended]} ended before the error was within the tolerance"
     used = len(used_positions(log, curves))
+    place = with_error(best.position, best.uncertainty)
     return FocusResult(
         outcome="focused",
         reason=log.ended,
-        message=f"Best focus {best.position:.0f} ± {best.uncertainty:.1f} ({best.objective}) from {used} frames{tail}.",
+        message=f"Best focus {place} ({best.objective}) from {used} frames{tail}.",
         objective=best.objective,
         curves=curves,
         confirmed=confirmation,
@@ -61,7 +63,7 @@ def require(log: ObservingLog, curves: FocusCurves, verdict: Verdict) -> None:
         known = (
             f"{len(positions)} usable frames so far"
             if best is None
-            else f"best guess {best.position:.0f} ± {best.uncertainty:.0f}"
+            else f"best guess {with_error(best.position, best.uncertainty)}"
         )
         message = f"{BUDGETS[log.ended].capitalize()} ended before a focus was certain ({known})."
         raise NoFocusFound(message, reason=log.ended)
@@ -79,7 +81,7 @@ def require(log: ObservingLog, curves: FocusCurves, verdict: Verdict) -> None:
             reason="poor_fit",
         )
     raise NoFocusFound(
-        f"The curves place best focus at {best.position:.0f} ± {best.uncertainty:.0f} steps: too uncertain to go to.",
+        f"The curves place best focus at {with_error(best.position, best.uncertainty)} steps: too uncertain to go to.",
         reason="poor_fit",
     )
 

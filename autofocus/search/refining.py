@@ -7,6 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from autofocus.curve.design import Design, next_positions
+from autofocus.digits import shown_error
 from autofocus.model import BestFocus, FocusCurves, Measurement, Sweep
 from autofocus.search.approach import in_order, is_inside
 from autofocus.search.cost import cost_of
@@ -44,12 +45,12 @@ def refine(log: ObservingLog, attempt: Attempt, curves: FocusCurves) -> Generato
     shrinks = 1.0 - design.uncertainty_after / max(design.uncertainty_now, 1e-9)
     if len(frames) >= ENOUGH_FRAMES and shrinks < LEAST_SHRINKING * len(design.positions):
         log.warn_once(
-            f"The error of {best.uncertainty:.1f} steps is more than the tolerance, but further exposures would hardly"
-            " shrink it: the models of the curve differ by that much."
+            f"The error of {shown_error(best.uncertainty)} steps is more than the tolerance, but further exposures"
+            " would hardly shrink it: the models of the curve differ by that much."
         )
         return False
     positions = in_order([round(x) for x in design.positions], log.task.approach)
-    why = f"where the error of {best.uncertainty:.1f} steps shrinks most"
+    why = f"where the error of {shown_error(best.uncertainty)} steps shrinks most"
     got = yield from log.ask(positions, "refine", why, curves=curves, follow=1)
     return bool(got)
 

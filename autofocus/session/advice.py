@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from autofocus.digits import with_error
 from autofocus.model import BestFocus, CurveFit, FocusCurves, Objective
 
 OPTIMUM = {"snr": "best signal-to-noise", "nsig": "most light", "fwhm": "narrowest"}
@@ -54,20 +55,13 @@ def optima(curves: FocusCurves) -> str:
     """Where focus is, with its error, in one line; "" without curves."""
     parts, best = [], curves.best
     if best is not None:
-        parts.append(f"best focus {best.position:.0f} ± {shown_error(best.uncertainty)} ({OPTIMUM[best.objective]})")
+        parts.append(f"best focus {with_error(best.position, best.uncertainty)} ({OPTIMUM[best.objective]})")
     parts.extend(
-        f"{OPTIMUM[curve.metric]} {curve.position:.0f} ± {shown_error(curve.uncertainty)}"
+        f"{OPTIMUM[curve.metric]} {with_error(curve.position, curve.uncertainty)}"
         for curve in (curves.fwhm, curves.nsig)
         if curve is not None and (best is None or curve.metric != best.objective)
     )
     return " | ".join(parts)
-
-
-def shown_error(error: float) -> str:
-    """An error with as many digits as it deserves."""
-    if not math.isfinite(error):
-        return "?"
-    return f"{error:.0f}" if error >= 10 else f"{error:.1f}"
 
 
 @dataclass(frozen=True, slots=True)

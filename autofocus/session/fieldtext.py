@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from autofocus.arcfield import FieldFocus
-from autofocus.session.advice import shown_error
+from autofocus.digits import with_error
 
 CLEAR_SIGMAS = 2.0
 
 
 def field_sentences(field: FieldFocus) -> tuple[str, ...]:
     """Focus of the middle, tilt along and across the dispersion, curvature: each with its error."""
-    made = [f"in the middle of the frame focus is at {field.position:.0f} ± {shown_error(field.uncertainty)}"]
+    made = [f"in the middle of the frame focus is at {with_error(field.position, field.uncertainty)}"]
     parts = (
         (
             field.tilt_along_steps,
@@ -39,5 +39,5 @@ def field_sentences(field: FieldFocus) -> tuple[str, ...]:
 def _part(steps: float, error: float, name: str, where: str) -> str:
     if not math.isfinite(steps):
         return f"{name}: the lines do not reach far enough to tell"
-    said = f"{name}: {steps:+.0f} ± {shown_error(error)} steps {where}"
+    said = f"{name}: {with_error(steps, error, signed=True)} steps {where}"
     return said if abs(steps) > CLEAR_SIGMAS * error else f"{said}, none that could be told from chance"

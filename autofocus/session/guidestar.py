@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autofocus.curve.significance import chance_of_noise
+from autofocus.digits import with_error
 from autofocus.model import CurveFit, Flag, FocusCurves, Measurement
 
 SHARP_PX = 7.0  # HFD up to which all of a guide star's light is in PHD2's aperture
@@ -99,14 +100,14 @@ def _as_width(one: Measurement) -> Measurement:
 
 def sentence(found: GuideFocus) -> str:
     """The guide–slit offset, for a person."""
-    said = f"The guide stars are sharpest at {found.curve.position:.0f} ± {found.curve.uncertainty:.0f}"
+    said = f"The guide stars are sharpest at {with_error(found.curve.position, found.curve.uncertainty)}"
     if found.offset_steps is None or found.offset_err_steps is None:
         return f"{said}."
     if abs(found.offset_steps) <= 2.0 * found.offset_err_steps:
         return f"{said}, which agrees with the slit's focus: the guide camera is focused on the slit."
     side = "outward" if found.offset_steps > 0 else "inward"
     return (
-        f"{said}, {abs(found.offset_steps):.0f} ± {found.offset_err_steps:.0f} steps {side} of the slit's focus: "
+        f"{said}, {with_error(abs(found.offset_steps), found.offset_err_steps)} steps {side} of the slit's focus: "
         "focusing by the guide star alone would miss it by so much."
     )
 

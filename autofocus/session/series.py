@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autofocus.curve.significance import chance_of_noise
+from autofocus.digits import shown_error, with_error
 from autofocus.model import SOUGHT, Flag, FocusCurves, FocusResult, Measurement
-from autofocus.session.advice import OPTIMUM, deciding, diagnosis, disagreement, shown_error
+from autofocus.session.advice import OPTIMUM, deciding, diagnosis, disagreement
 from autofocus.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def analyze(
     reason, message = _fault(taken, curves, asked.tolerance_steps)
     remarks = tuple(sentence for sentence in (disagreement(curves), diagnosis(curves)) if sentence)
     if best is not None and not reason:
-        message = f"Best focus ({OPTIMUM[objective]}) is at {best.position:.0f} ± {shown_error(best.uncertainty)}."
+        message = f"Best focus ({OPTIMUM[objective]}) is at {with_error(best.position, best.uncertainty)}."
     return FocusResult(
         outcome="no_focus" if reason else "focused",
         reason=reason or None,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from autofocus.digits import with_error
 from autofocus.model import NAN, CurveFit, FocusCurves, Measurement
-from autofocus.session.advice import OPTIMUM, shown_error
+from autofocus.session.advice import OPTIMUM
 
 WORTH_SAYING = 0.005  # of the light: less is nothing to speak of
 WORTH_SAYING_PX = 0.05
@@ -51,7 +52,7 @@ def choices(curves: FocusCurves, arcsec_per_px: float = NAN) -> list[Choice]:
 
 
 def given_up(curves: FocusCurves, arcsec_per_px: float = NAN) -> str:
-    """``Best 9362 ± 5: 4 % of the light and 0.3" given up against the two extremes``, or ""."""
+    """``Best 9362.4 ± 5.1: 4 % of the light and 0.3" given up against the two extremes``, or ""."""
     best, made = curves.best, choices(curves, arcsec_per_px)
     if best is None or not made:
         return ""
@@ -61,7 +62,7 @@ def given_up(curves: FocusCurves, arcsec_per_px: float = NAN) -> str:
     if chosen.wider_px >= WORTH_SAYING_PX:
         arcsec = chosen.wider_px * arcsec_per_px
         parts.append(f'{arcsec:.1f}"' if arcsec >= WORTH_SAYING_PX else f"{chosen.wider_px:.1f} px of width")
-    where = f"Best {best.position:.0f} ± {shown_error(best.uncertainty)}"
+    where = f"Best {with_error(best.position, best.uncertainty)}"
     if not parts:
         return f"{where}: nothing to speak of is given up against {OPTIMUM['nsig']} and {OPTIMUM['fwhm']}."
     return f"{where}: {' and '.join(parts)} given up against the two extremes."

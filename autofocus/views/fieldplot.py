@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from autofocus.arcfield import CellFocus, FieldFocus
-from autofocus.session.advice import shown_error
+from autofocus.digits import shown_error
 from autofocus.session.fieldtext import field_sentences
 from autofocus.views.reporttables import escaped
 

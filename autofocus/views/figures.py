@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from autofocus.digits import with_error
 from autofocus.model import BestFocus, CurveFit, FocusCurves, Measurement, Metric
-from autofocus.session.advice import OPTIMUM, shown_error
+from autofocus.session.advice import OPTIMUM
 from autofocus.session.state import SessionState
-from autofocus.views.lines import light_name, printable
+from autofocus.views.lines import light_name, measured, printable
 
 Figure = dict[str, Any]
 Theme = Literal["light", "dark"]
@@ -169,10 +170,7 @@ def _points(
 def said_of(index: int, one: Measurement, curves: FocusCurves) -> str:
     """What hovering over a frame says, in Plotly's HTML: whatever comes from outside is escaped."""
     said = [f"<b>{index + 1}</b> at {one.position:g}" if one.position is not None else f"<b>{index + 1}</b>"]
-    if math.isfinite(one.fwhm_px):
-        said.append(f"FWHM {one.fwhm_px:.2f} ± {_number(one.fwhm_err_px, 2)} px")
-    if math.isfinite(one.nsig):
-        said.append(f"{light_name([one])} {one.nsig:.1f} ± {_number(one.nsig_err, 1)} ADU/s")
+    said += measured(one)
     remarks = [one.phase, *(str(flag) for flag in one.flags)]
     said.append(", ".join(remark for remark in remarks if remark != "recorded"))
     why = curves.left_out.get(index, one.why)
@@ -192,9 +190,7 @@ def _optimum_trace(panel: Panel) -> list[Figure]:
     made |= {"mode": "markers", "marker": {"symbol": "star", "size": 13, "color": panel.colour}}
     made["error_x"] = {"type": "data", "array": [_shown(curve.uncertainty)], "thickness": 2, "color": panel.colour}
     unit = panel.title.partition(", ")[2]
-    text = (
-        f"{OPTIMUM[curve.metric]} at {curve.position:.0f} ± {shown_error(curve.uncertainty)}: {curve.value:.4g} {unit}"
-    )
+    text = f"{OPTIMUM[curve.metric]} at {with_error(curve.position, curve.uncertainty)}: {curve.value:.4g} {unit}"
     made["text"] = [html.escape(text)]
     made["hovertemplate"] = "%{text}<extra></extra>"
     return [made]
@@ -247,7 +243,7 @@ def _decision(best: BestFocus, colours: Colours) -> tuple[list[Figure], list[Fig
     chosen |= {"line": {"color": colours.best, "width": 1.5, "dash": "dash"}}
     told = {
         "xref": "x", "yref": "paper", "x": best.position, "y": 1.0, "yanchor": "bottom", "showarrow": False,
-        "text": f"best {best.position:.0f} ± {shown_error(best.uncertainty)} ({best.objective})",
+        "text": f"best {with_error(best.position, best.uncertainty)} ({best.objective})",
         "font": {"color": colours.best, "size": 14},
     }  # fmt: skip
     return [band, chosen], [told]
@@ -262,7 +258,3 @@ def _faint(colour: str) -> str:
 def _shown(value: float) -> float | None:
     """A number as JSON can hold it: what is not finite is nothing."""
     return float(value) if math.isfinite(value) else None
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "?"

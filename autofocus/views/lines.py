@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from autofocus.digits import with_error
 from autofocus.model import CurveFit, FocusResult, Measurement
 from autofocus.session.advice import OPTIMUM, diagnosis, disagreement
 from autofocus.session.fieldtext import field_sentences
@@ -50,6 +51,16 @@ def frame_line(measurement: Measurement) -> str:
     return printable(f"{measurement.file}: {' | '.join(facts)}")
 
 
+def measured(measurement: Measurement) -> list[str]:
+    """The two numbers of a frame with their errors, those that it has."""
+    said = []
+    if math.isfinite(measurement.fwhm_px):
+        said.append(f"FWHM {with_error(measurement.fwhm_px, measurement.fwhm_err_px, 2)} px")
+    if math.isfinite(measurement.nsig):
+        said.append(f"{light_name([measurement])} {with_error(measurement.nsig, measurement.nsig_err, 1)} ADU/s")
+    return said
+
+
 def unreadable_line(file: str, error: str) -> str:
     """The line of a file that could not be read as a frame."""
     return printable(f"{file}: {error.removeprefix(f'{file}: ')}")
@@ -72,7 +83,7 @@ def result_lines(result: FocusResult) -> list[str]:
     lines = [result.message]
     if curves.best is not None and result.outcome == "focused":
         best = curves.best
-        lines.append(f"  by {best.objective}: {_place(best.position, best.uncertainty)}")
+        lines.append(f"  by {best.objective}: {with_error(best.position, best.uncertainty)}")
         lines.append(f"  within 2 % of the best from {best.low:.0f} to {best.high:.0f}")
     lines.extend(_curve_line(curve) for curve in (curves.fwhm, curves.nsig) if curve is not None)
     lines.extend(f"  {sentence}" for sentence in curves.losses)
@@ -87,15 +98,10 @@ def result_lines(result: FocusResult) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def _place(position: float, error: float) -> str:
-    shown = f"{error:.1f}" if math.isfinite(error) else "?"
-    return f"{position:.1f} ± {shown}"
-
-
 def _curve_line(curve: CurveFit) -> str:
     value = f"{curve.value:.2f}px" if curve.metric == "fwhm" else f"{curve.value:.2f} ADU/s"
     quality = "" if curve.r_squared is None else f", R² {curve.r_squared:.3f}"
-    where = f"{OPTIMUM[curve.metric]} at {_place(curve.position, curve.uncertainty)}"
+    where = f"{OPTIMUM[curve.metric]} at {with_error(curve.position, curve.uncertainty)}"
     return f"  {curve.metric.upper()} {where}: {value} ({curve.model}, {curve.points} points{quality})"
 
 

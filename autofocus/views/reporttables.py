@@ -11,14 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from autofocus import __version__
+from autofocus.digits import DASH, number, with_error
 from autofocus.model import Measurement
-from autofocus.session.advice import OPTIMUM, shown_error
+from autofocus.session.advice import OPTIMUM
 from autofocus.views.account import Account
 from autofocus.views.decision import Choice, choices, plate_scale
 from autofocus.views.lines import light_name, printable
 from autofocus.views.strips import PROFILE_HEIGHT, PROFILE_WIDTH, Strip, profile_points
 
-DASH = "–"
 LIBRARIES = ("numpy", "scipy", "astropy")
 # in the order in which a frame is taken; fetching and measuring run beside the next move
 TIMES = (
@@ -33,16 +33,6 @@ BESIDE_TIMES = (("fetching_s", "fetching"), ("measuring_s", "measuring"))
 def escaped(text: object) -> str:
     """Text from anywhere as HTML: markup and control characters lose their power."""
     return html.escape(printable(str(text)))
-
-
-def number(value: float, digits: int) -> str:
-    """The number, or a dash."""
-    return f"{value:.{digits}f}" if math.isfinite(value) else DASH
-
-
-def with_error(value: float, error: float, digits: int) -> str:
-    """``9.49 ± 0.05``."""
-    return number(value, digits) + (f" ± {error:.{digits}f}" if math.isfinite(value + error) else "")
 
 
 def table(heads: Sequence[str], rows: Sequence[str]) -> str:
@@ -89,7 +79,7 @@ def _choice_row(one: Choice, objective: str) -> str:
     name = f"chosen ({OPTIMUM.get(objective, objective)})" if one.name == "chosen" else one.name
     cells = (
         name,
-        f"{one.position:.0f} ± {shown_error(one.uncertainty)}",
+        with_error(one.position, one.uncertainty),
         number(one.fwhm_px, 2),
         number(one.fwhm_arcsec, 2),
         number(one.nsig, 1),
@@ -118,8 +108,8 @@ def frame_row(account: Account, strip: Strip, image: str, *, pictures: bool) -> 
     cells = [
         DASH if one.position is None else f"{one.position:g}",
         str(strip.index + 1),
-        with_error(one.fwhm_px, one.fwhm_err_px, 2),
-        with_error(one.nsig, one.nsig_err, 1),
+        with_error(one.fwhm_px, one.fwhm_err_px, 2, unknown=""),
+        with_error(one.nsig, one.nsig_err, 1, unknown=""),
         number(one.snr, 1 if one.snr < 10 else 0),
     ]
     numbers = "".join(f"<td>{escaped(cell)}</td>" for cell in cells)
@@ -168,11 +158,11 @@ def guiding(account: Account) -> str:
 
 
 def _rate(way: str, rate: Mapping[str, Any]) -> str:
-    arcsec, px = rate.get("arcsec_per_100_steps"), rate.get("px_per_100_steps")
+    arcsec, error = rate.get("arcsec_per_100_steps"), rate.get("arcsec_err")
     shown = (
-        f"{_cell(px)} px on the guide camera"
+        f"{_cell(rate.get('px_per_100_steps'))} px on the guide camera"
         if arcsec is None
-        else f'{_cell(arcsec)}" ± {_cell(rate.get("arcsec_err"))}"'
+        else with_error(arcsec, math.nan if error is None else error, 2) + '"'
     )
     return f"100 steps {way} shift the image by {shown}, from {_cell(rate.get('moves'))} moves."
 

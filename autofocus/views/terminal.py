@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from autofocus.digits import number, with_error
 from autofocus.model import CurveFit, Measurement, Metric
 from autofocus.ports import Clock, FrameStore
 from autofocus.session.events import Event, SampleMeasured
@@ -152,7 +153,7 @@ def curve(state: SessionState, metric: Metric, fit: CurveFit | None, width: int,
     points = [(one.position, value_of(one, metric)) for one in state.measurements if one.position is not None]
     title = "FWHM, px" if metric == "fwhm" else f"{light_name(state.measurements)}, ADU/s"
     if fit is not None:
-        title += f": best at {fit.position:.0f} ± {number(fit.uncertainty, 1)}"
+        title += f": best at {with_error(fit.position, fit.uncertainty)}"
     best = None if state.curves is None or state.curves.best is None else state.curves.best.position
     line = () if fit is None else fit.line
     rows = curveplot.draw(points, line, best, width=width, height=PLOT_ROWS, signs=signs)
@@ -193,23 +194,11 @@ def point_cells(point: Point, best: Point | None) -> tuple[str, ...]:
         "*" if point is best else "",
         str(point.number),
         "" if one.position is None else f"{one.position:g}",
-        with_error(one.fwhm_px, one.fwhm_err_px, 2),
-        with_error(one.nsig, one.nsig_err, 1),
+        with_error(one.fwhm_px, one.fwhm_err_px, 2, unknown=""),
+        with_error(one.nsig, one.nsig_err, 1, unknown=""),
         number(one.snr, 1),
         printable(f"{one.phase}  {', '.join(remarks)}".rstrip()),
     )
-
-
-def with_error(value: float, error: float, digits: int) -> str:
-    """``9.49 ± 0.05``, or a dash for what could not be measured."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if math.isfinite(error) else "")
-
-
-def number(value: float, digits: int) -> str:
-    """The number, or a dash."""
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
 def minutes(seconds: float) -> str:

@@ -73,9 +73,9 @@ def test_frames_do_not_wait_for_a_fit_and_old_advice_is_not_given() -> None:
         follow(following, [140, 150])
         assert heard.words == [f"frame {p}" for p in (100, 110, 120, 130, 140, 150)]
         release.set()
-        heard.until(lambda: "counsel best focus 120 ± 1.0 (narrowest) / move in about 30 to 120" in heard.words)
+        heard.until(lambda: "counsel best focus 120.0 ± 1.0 (narrowest) / move in about 30 to 120" in heard.words)
     assert [word for word in heard.words if word.startswith("counsel")] == [heard.words[6]]
-    assert heard.words[-1] == "ended 6 frames of Vega: best focus 120 ± 1.0 (narrowest)"
+    assert heard.words[-1] == "ended 6 frames of Vega: best focus 120.0 ± 1.0 (narrowest)"
     assert set(fitted) == {4, 6}
 
 
@@ -86,14 +86,14 @@ def test_a_series_that_ends_leaves_its_focus_behind() -> None:
         follow(following, [300], star="Deneb")
         heard.until(lambda: any(word.startswith("ended") for word in heard.words))
     assert heard.words[3:5] == ["began another star: Deneb", "frame 300"]
-    assert "ended 3 frames of Vega: best focus 120 ± 1.0 (narrowest)" in heard.words
+    assert "ended 3 frames of Vega: best focus 120.0 ± 1.0 (narrowest)" in heard.words
 
 
 def test_what_was_not_yet_said_is_said_at_the_end() -> None:
     heard = Heard()
     with Following(companion(lambda *_: CURVES), Steadiness(), [heard]) as following:
         follow(following, [100, 120, 140])
-    assert heard.words[3:] == ["counsel best focus 120 ± 1.0 (narrowest) / move in about 20 to 120"]
+    assert heard.words[3:] == ["counsel best focus 120.0 ± 1.0 (narrowest) / move in about 20 to 120"]
 
 
 def test_a_new_series_by_hand() -> None:

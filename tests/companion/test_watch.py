@@ -52,7 +52,7 @@ def test_the_original_session_told_frame_by_frame() -> None:
     assert told[2] == ("focus is not bracketed yet: move in about 46 to 9354 and take a frame",)
     state, *advice = told[-1]
     assert state.startswith("best focus 93")
-    assert 9343 <= int(state.split()[2]) <= 9356
+    assert 9343 <= float(state.split()[2]) <= 9356
     assert advice[0].startswith("move out about ")
     assert any(sentence.startswith("FWHM and NSIG disagree by 2") for sentence in advice)
 

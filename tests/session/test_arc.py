@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from autofocus.devices.clock import VirtualClock
+from autofocus.digits import with_error
 from autofocus.frames.saving import write_frame
 from autofocus.measure.modes import measure_frame
 from autofocus.search import plan
@@ -87,4 +88,5 @@ def test_it_is_in_the_journal_and_the_report(run: Any) -> None:
     page = report_html(read_account(ending.folder))
     assert "Focus over the field" in page
     assert page.count('<svg class="field"') == 2
-    assert f"{ending.result['field']['tilt_along_steps']:+.0f} ±" in page
+    field = ending.result["field"]
+    assert with_error(field["tilt_along_steps"], field["tilt_along_err_steps"], signed=True) in page

@@ -186,7 +186,7 @@ def test_the_guide_star_has_a_focus_of_its_own() -> None:
         misses.append((found.curve.position - 9352.0) / found.curve.uncertainty)
     assert np.sqrt(np.mean(np.square(misses))) < 2.0
     told = sentence(replace(found, offset_steps=-28.0, offset_err_steps=3.0))
-    assert "28 ± 3 steps inward of the slit's focus" in told
+    assert "28.0 ± 3.0 steps inward of the slit's focus" in told
     assert "agrees with the slit's focus" in sentence(replace(found, offset_steps=4.0, offset_err_steps=3.0))
 
 

@@ -197,7 +197,7 @@ def test_the_sweep_of_hd97633_dropped_one_by_one(
     assert code == 0, errors
     answer = rest[-1]
     assert answer.startswith("  9 frames of HD097633: best focus ")
-    places = dict(zip(("snr", "fwhm", "nsig"), re.findall(r"(\d{4}) ± (\d+(?:\.\d)?)", answer), strict=True))
+    places = dict(zip(("snr", "fwhm", "nsig"), re.findall(r"(\d{4}(?:\.\d+)?) ± (\d+(?:\.\d+)?)", answer), strict=True))
     for objective, (place, error) in places.items():
         assert abs(float(place) - truth[objective]) < 4 * float(error) + 1, (objective, answer, truth)
         assert float(error) < 10, answer

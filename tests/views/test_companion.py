@@ -52,7 +52,7 @@ def test_lines_scroll_above_and_curves_and_advice_stand_below() -> None:
         shown = screen.shown()
     assert screen.out.getvalue().count("a.fits: FWHM = 4.00px") == 1
     assert "5 frames in this series  ·  the last at " in shown
-    assert "FWHM, px: best at 120 ± 1.5" in shown
+    assert "FWHM, px: best at 120.0 ± 1.5" in shown
     assert shown.count("o") + shown.count("●") >= 10
     assert shown.splitlines()[-2].strip() == "move in about 20 to 120"
     assert shown.splitlines()[-1].strip() == "q ends   n begins a new series"

@@ -27,8 +27,8 @@ def field(*, bracketed: bool = True, across: float = -24.0) -> FieldFocus:
 
 def test_sentences_say_what_cannot_be_told() -> None:
     middle, along, across, curved = field_sentences(field(across=math.nan))
-    assert middle == "in the middle of the frame focus is at 5000 ± 1.2"
-    assert along == "tilt along the dispersion: +60 ± 2.0 steps from its first pixel to its last"
+    assert middle == "in the middle of the frame focus is at 5000.0 ± 1.2"
+    assert along == "tilt along the dispersion: +60.0 ± 2.0 steps from its first pixel to its last"
     assert "do not reach far enough" in across
     assert "chance" in curved
     assert "15 of 15 places of the field are not bracketed" in field_sentences(field(bracketed=False))[-1]

@@ -57,7 +57,7 @@ def test_fits_optima_band_and_choice_are_those_of_the_curves():
     within, chosen = figure["layout"]["shapes"]
     assert (within["x0"], within["x1"]) == (9357.0, 9401.0)
     assert chosen["x0"] == chosen["x1"] == 9379.1
-    assert figure["layout"]["annotations"][0]["text"] == "best 9379 ± 2.6 (snr)"
+    assert figure["layout"]["annotations"][0]["text"] == "best 9379.1 ± 2.6 (snr)"
 
 
 def test_the_figure_is_plain_json_whatever_is_missing():

@@ -56,7 +56,7 @@ def test_the_verdict_comes_first_and_the_price_after_it(session):
     # at 9373: FWHM 5.0 px against 4.0 (0.9"/px), NSIG 496.8 against 500
     assert fwhm_at(9373.0) == pytest.approx(5.0)
     assert nsig_at(9373.0) == pytest.approx(496.8)
-    assert "Best 9373 ± 2.6: 1 % of the light and 0.9&quot; given up against the two extremes." in body
+    assert "Best 9373.0 ± 2.6: 1 % of the light and 0.9&quot; given up against the two extremes." in body
 
 
 def test_nothing_is_loaded_and_only_our_two_scripts_run(page):

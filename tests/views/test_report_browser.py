@@ -52,7 +52,7 @@ def test_the_curves_are_drawn_and_nothing_is_loaded_or_complained_of(opened):
     assert len([url for url in asked if url.startswith("file:")]) == 1
     # six frames on both panels, and the star of each curve
     assert page.locator("#curves .points path.point").count() == 14
-    assert page.locator("#curves .annotation").text_content() == "best 9373 ± 2.6 (snr)"
+    assert page.locator("#curves .annotation").text_content() == "best 9373.0 ± 2.6 (snr)"
     assert page.locator("h1").inner_text().startswith("Best focus 9373 ± 2.6")
     assert all(page.evaluate("[...document.images].map(image => image.naturalWidth > 0)"))
     page.evaluate("Plotly.Fx.hover('curves', [{curveNumber: 2, pointNumber: 0}])")

@@ -80,8 +80,8 @@ def test_the_best_point_is_marked_and_curves_and_flags_are_shown() -> None:
     marked = [line for line in shown.splitlines() if line.startswith("*")]
     assert len(marked) == 1
     assert "9400" in marked[0]
-    assert "6.01 ± 0.05" in marked[0]
-    assert "FWHM, px: best at 9402 ± 1.4" in shown
+    assert "6.010 ± 0.050" in marked[0]
+    assert "FWHM, px: best at 9402.0 ± 1.4" in shown
     assert "NSIG, ADU/s" in shown
     assert "●" in shown
     assert "guiding_unsettled" in shown

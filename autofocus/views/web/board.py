@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from autofocus import __version__
+from autofocus.digits import with_error
 from autofocus.errors import AutofocusError
 from autofocus.model import Measurement
 from autofocus.ports import FramePicture
@@ -23,7 +24,7 @@ from autofocus.session.records import best_object
 from autofocus.session.state import PHASES, Point, SessionState, apply
 from autofocus.views.figures import session_figure
 from autofocus.views.framepicture import window_edges
-from autofocus.views.lines import frame_line, light_name, printable
+from autofocus.views.lines import frame_line, light_name, measured, printable
 
 WARNINGS_SHOWN = 4
 WAITING = SessionState(doing="Ready. Choose what best focus means, then start.", phase="ready")
@@ -118,6 +119,7 @@ class Board:
             "moving": state.moving,
             **_numbers(last),
             "light": light_name([] if last is None else [last]),
+            "measured": [] if last is None else measured(last),
             "seconds_left": state.seconds_left,
             "exposing_left_s": _left(state),
             "elapsed_s": state.elapsed_s,
@@ -127,6 +129,7 @@ class Board:
             # what best focus was decided by, which for stars and lamps is the width whatever was asked
             "objective": state.objective if best is None else best.objective,
             "best": best_object(best),
+            "best_said": "" if best is None else with_error(best.position, best.uncertainty),
             "guider": {"kind": state.guider, "said": printable(state.guiding), "good": state.guided},
             "camera": printable(state.camera),
             "focuser": printable(state.focuser),

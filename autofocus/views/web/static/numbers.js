@@ -65,10 +65,9 @@ function facts(told) {
     said.push(told.ended || told.phase === "watch" ? `${told.exposures} ${counted}` : `exposure ${told.exposures}${of}`);
   }
   if (told.best) {
-    said.push(`${told.ended ? "best" : "best so far"} ${told.best.position.toFixed(0)} ± ${told.best.uncertainty === null ? "?" : told.best.uncertainty.toFixed(1)} (${told.objective})`);
+    said.push(`${told.ended ? "best" : "best so far"} ${told.best_said} (${told.objective})`);
   }
-  if (told.fwhm_err_px !== null) said.push(`FWHM ± ${told.fwhm_err_px.toFixed(2)} px`);
-  if (told.nsig_err !== null) said.push(`${told.light} ± ${told.nsig_err.toFixed(1)} ADU/s`);
+  said.push(...told.measured);
   if (told.snr !== null) said.push(`SNR ${told.snr.toFixed(0)}`);
   return said;
 }
