@@ -15,7 +15,6 @@ from scipy.fft import next_fast_len
 
 Doubles = NDArray[np.float64]
 
-PARTS = 3
 REACH = 10.0  # blur widths beyond the rim
 FINER = 8
 
@@ -33,49 +32,55 @@ def _chord_integral(x: Doubles, radius: float, half_slit: float) -> Doubles:
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """A disc of ``radius`` px, its ``hole`` and the half width of the ``slit`` in radii, and its blur.
+    """A disc of ``radius`` px, the half width of the ``slit`` and its ``hole`` in radii, and its blur.
+
+    Without a hole it is evenly lit, one part only; with one, hole and tilt are parts of their own.
 
     ``blur`` is a full width at half maximum, px; ``wing`` how much of it is a Moffat with β = 3, the rest a Gaussian.
     Both have closed Fourier transforms, and the pixel has, so that the blur is a product.
     """
 
     radius: float
-    hole: float
     slit: float
     blur: float
     wing: float
+    hole: float | None = None
 
     def parts(self, distance: Doubles, box: float = 1.0) -> Doubles:
-        """Disc, hole (negative), tilt, ``distance`` px from the middle, averaged over ``box`` px; (samples, PARTS)."""
+        """Disc, hole (negative), tilt, ``distance`` px from the middle, averaged over ``box`` px; (samples, parts)."""
         grid = _Grid.of(self)
         return grid.sample(grid.spectra(self.cells(grid)) * grid.transfer(self, box), distance)
 
     def linearised(self, distance: Doubles, heights: Doubles, box: float = 1.0) -> tuple[Doubles, Doubles]:
-        """The `parts`, and the derivatives of their sum by distance, ln blur, wing, ln radius, hole and slit."""
+        """The `parts`, and the derivatives of their sum by distance, ln blur, wing, ln radius, slit and hole."""
         grid, small = _Grid.of(self), 1e-3
         changed = [
             replace(self, radius=self.radius * np.exp(small)),
-            replace(self, hole=self.hole + small),
             replace(self, slit=self.slit - small),
         ]
+        if self.hole is not None:
+            changed.append(replace(self, hole=self.hole + small))
         own = self.cells(grid)
         others = np.stack([heights @ disc.cells(grid) for disc in changed]) - heights @ own
-        others[2] *= -1.0
+        others[1] *= -1.0
         spectra = grid.spectra(np.concatenate([own, others]))
-        parts, transfer = spectra[:PARTS], grid.transfer(self, box)
+        count = len(own)
+        parts, transfer = spectra[:count], grid.transfer(self, box)
         now = heights @ parts
         broader = grid.transfer(replace(self, blur=self.blur * np.exp(small)), box) - transfer
         wing = small if self.wing < 0.5 else -small
         winged = (grid.transfer(replace(self, wing=self.wing + wing), box) - transfer) / (wing / small)
         moved = 2j * np.pi * grid.frequency * transfer * small
-        changes = np.stack([now * moved, now * broader, now * winged, *(spectra[PARTS:] * transfer)]) / small
+        changes = np.stack([now * moved, now * broader, now * winged, *(spectra[count:] * transfer)]) / small
         sampled = grid.sample(np.concatenate([parts * transfer, changes]), distance)
-        return sampled[:, :PARTS], sampled[:, PARTS:]
+        return sampled[:, :count], sampled[:, count:]
 
     def cells(self, grid: _Grid) -> Doubles:
-        """The parts before any blur, averaged over the cells of a grid, shape (PARTS, cells)."""
+        """The parts before any blur, averaged over the cells of a grid, shape (parts, cells)."""
         half_slit = self.slit * self.radius
         outer = np.diff(_chord_integral(grid.edges, self.radius, half_slit)) / grid.step
+        if self.hole is None:
+            return outer[None]
         inner = np.diff(_chord_integral(grid.edges, self.hole * self.radius, half_slit)) / grid.step
         return np.stack([outer, -inner, outer * grid.edges[:-1] / self.radius])
 
@@ -84,6 +89,8 @@ class Disc:
         """Light of each of the parts at height 1, px."""
         half_slit = self.slit * self.radius
         outer = _chord_integral(np.array([self.radius]), self.radius, half_slit)[0]
+        if self.hole is None:
+            return np.array([2.0 * outer])
         inner = _chord_integral(np.array([self.hole * self.radius]), self.hole * self.radius, half_slit)[0]
         return np.array([2.0 * outer, -2.0 * inner, 0.0])
 

@@ -31,7 +31,7 @@ SKY = 0.75  # widths from the middle: so far the samples must reach
 HOPELESS = 12.0  # in log evidence
 USUAL_HOLE = 0.35
 # In the logarithm: the width followed is good to a factor of two; of a disc it may be that of one rim, off by four.
-FOLLOWED_SPREAD: dict[Kind, float] = {"moffat": 0.7, "disc": 1.4}
+FOLLOWED_SPREAD: dict[Kind, float] = {"moffat": 0.7, "disc": 1.4, "doughnut": 1.4}
 
 
 def is_faint(fit: ProfileFit, samples: Samples, noise: Noise) -> bool:
@@ -112,9 +112,8 @@ def _log_size(kind: Kind, width: float) -> float:
 def _start(rung: _Rung, fit: ProfileFit) -> Doubles:
     if rung.kind == "moffat":
         return np.array([rung.center, np.log(rung.width), 0.1, *fit.places])
-    return np.array(
-        [rung.center, np.log(0.25 * rung.width), 0.5, np.log(0.5 * rung.width), USUAL_HOLE, 0.5, *fit.places]
-    )
+    even = [rung.center, np.log(0.25 * rung.width), 0.5, np.log(0.5 * rung.width), 0.5]
+    return np.array([*even, *([USUAL_HOLE] if rung.kind == "doughnut" else []), *fit.places])
 
 
 def _rungs(fit: ProfileFit, samples: Samples, noise: Noise, width_px: float) -> list[_Rung]:
@@ -135,7 +134,8 @@ def _rungs(fit: ProfileFit, samples: Samples, noise: Noise, width_px: float) -> 
         shapes: dict[Kind, Doubles] = {"moffat": np.exp(-4.0 * np.log(2.0) * np.square(off / np.hypot(width, 0.9)))}
         if width >= LEAST_DISC_PX:
             disc = np.minimum(np.maximum(0.5 * width + 0.5 - off, 0.0), 1.0)
-            shapes["disc"] = disc * np.where(off < 0.5 * USUAL_HOLE * width, 0.3, 1.0)
+            shapes["disc"] = disc
+            shapes["doughnut"] = disc * np.where(off < 0.5 * USUAL_HOLE * width, 0.3, 1.0)
         for kind, shape in shapes.items():
             expected = (shape - shape.mean(axis=1, keepdims=True)) / error
             seen = np.maximum(expected @ left, 0.0)

@@ -61,7 +61,7 @@ class ProfileFit:
     @property
     def radius(self) -> float:
         """Radius of the disc before its blur, px; 0 without one."""
-        return float(np.exp(self.parameters[self.model.linear + 3])) if self.model.kind == "disc" else 0.0
+        return float(np.exp(self.parameters[self.model.linear + 3])) if self.model.kind != "moffat" else 0.0
 
     @property
     def rough_width(self) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autofocus.measure.spectrum.fitting import disc, shape
 
 Doubles = NDArray[np.float64]
-Kind = Literal["moffat", "disc"]
+Kind = Literal["moffat", "disc", "doughnut"]  # a disc is evenly lit; a doughnut has a hole, and a tilt
 
 WING_PRIOR = (0.1, 0.6)
 HOLE_PRIOR = (0.3, 0.15)
@@ -23,9 +23,9 @@ DEPTH_PRIOR = (0.5, 0.5)
 TILT_PRIOR = 0.15
 HALO_WING = 0.5
 NEIGHBOUR_PRIOR = 3.0  # so weak that it only makes models with and without neighbours comparable
-# centre, ln width, wing | centre, ln blur, wing of the blur, ln radius, hole, slit
-SHAPES: dict[str, int] = {"moffat": 3, "disc": 6}
-HEIGHTS: dict[str, int] = {"moffat": 1, "disc": disc.PARTS}
+# centre, ln width, wing | centre, ln blur, wing of the blur, ln radius, slit (and hole)
+SHAPES: dict[Kind, int] = {"moffat": 3, "disc": 5, "doughnut": 6}
+HEIGHTS: dict[Kind, int] = {"moffat": 1, "disc": 1, "doughnut": 3}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +92,8 @@ class StarModel:
         return self.places + self.neighbours
 
     def _disc(self, form: Doubles) -> disc.Disc:
-        _, log_blur, wing, log_radius, hole, slit = (float(value) for value in form)
-        return disc.Disc(float(np.exp(log_radius)), hole, slit, float(np.exp(log_blur)), wing)
+        _, log_blur, wing, log_radius, slit, *hole = (float(value) for value in form)
+        return disc.Disc(float(np.exp(log_radius)), slit, float(np.exp(log_blur)), wing, *hole)
 
     def _smooth(self, form: Doubles, off: Doubles, box: Doubles | float) -> Doubles:
         """The star without ripples, each part at height 1, ``off`` px from its centre."""
@@ -185,7 +185,9 @@ class StarModel:
         if self.kind == "moffat":
             low, high = [*low, shape.WING_LEAST], [*high, shape.WING_MOST]
         else:
-            low, high = [*low, 0.0, np.log(0.5), 0.02, 0.05], [*high, 1.0, np.log(reach), 0.8, 1.0]
+            low, high = [*low, 0.0, np.log(0.5), 0.05], [*high, 1.0, np.log(reach), 1.0]
+        if self.kind == "doughnut":
+            low, high = [*low, 0.02], [*high, 0.8]
         far = [3.0 * reach] * self.neighbours
         return np.array(low + [-f for f in far]), np.array(high + far)
 
@@ -199,8 +201,11 @@ class StarModel:
             beliefs += [
                 ({first + 1: 1.0, first + 3: -1.0}, *SOFTNESS_PRIOR),
                 ({first + 2: 1.0}, *BLUR_WING_PRIOR),
-                ({first + 4: 1.0}, *HOLE_PRIOR),
-                ({first + 5: 1.0}, *SLIT_PRIOR),
+                ({first + 4: 1.0}, *SLIT_PRIOR),
+            ]
+        if self.kind == "doughnut":
+            beliefs += [
+                ({first + 5: 1.0}, *HOLE_PRIOR),
                 ({3: 1.0, 2: -DEPTH_PRIOR[0]}, 0.0, DEPTH_PRIOR[1] * height),
                 ({4: 1.0}, 0.0, TILT_PRIOR * height),
             ]

@@ -10,13 +10,13 @@ from autofocus.measure.spectrum.fitting.half_maximum import RIM_HEIGHT
 from autofocus.measure.spectrum.fitting.ladder import LEAST_DISC_PX, by_all_widths, is_faint
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_model
 from autofocus.measure.spectrum.fitting.profile import Noise, Samples
-from autofocus.measure.spectrum.fitting.star_model import StarModel
+from autofocus.measure.spectrum.fitting.star_model import SHAPES, Kind, StarModel
 
 Doubles = NDArray[np.float64]
 
 FLAT_WING = -0.1
 # ln of odds: against one flat top, which chance draws; against each star beside, where both may be rims of one.
-FLAT_ODDS, RIM_ODDS = 3.0, 5.0
+FLAT_ODDS, RIM_ODDS = 2.0, 5.0
 
 
 def fit_profile(
@@ -26,7 +26,7 @@ def fit_profile(
     neighbours: tuple[float, ...] = (),
     like: ProfileFit | None = None,
 ) -> tuple[ProfileFit, Doubt] | None:
-    """Fit a Moffat; a disc where the profile is flat or hollow.
+    """Fit a Moffat; a disc or a doughnut where the profile is flat or hollow.
 
     Parameters
     ----------
@@ -64,34 +64,39 @@ def fit_profile(
 def _simplest(
     samples: Samples, noise: Noise, width_px: float, neighbours: tuple[float, ...]
 ) -> tuple[ProfileFit, Doubt]:
-    """The Moffat or the disc, whichever has the greater evidence; and the other as far as it may be true."""
+    """The Moffat, disc or doughnut with the greatest evidence; and the others as far as they may be true."""
     count = len(neighbours)
     start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
     moffat = fit_model(StarModel("moffat", count), start, samples, noise, enough=0.1)
     light = moffat.light_of(samples)
-    discs = [fit_model(StarModel("disc", form.size - 6), form, samples, noise, light) for form in _disc_starts(moffat)]
-    if not discs:
-        return moffat, Doubt()
+    fits = [
+        fit_model(StarModel(kind, form.size - SHAPES[kind]), form, samples, noise, light)
+        for kind, form in _starts_out_of_focus(moffat)
+    ]
 
     def standing(fit: ProfileFit) -> float:
         """The evidence with what is believed beforehand."""
-        odds = -FLAT_ODDS if fit.model.kind == "disc" and not neighbours else 0.0
-        return fit.log_evidence + odds - RIM_ODDS * len(fit.places)
+        flat = fit.model.kind != "moffat" and len(fit.places) == count
+        return fit.log_evidence - FLAT_ODDS * flat - RIM_ODDS * len(fit.places)
 
-    rivals = [moffat, max(discs, key=standing)]
-    best = max(rivals, key=standing)
-    return best, doubt_about(best, rivals, [standing(fit) for fit in rivals])
+    rivals: dict[Kind, ProfileFit] = {}
+    for fit in sorted([moffat, *fits], key=standing, reverse=True):
+        rivals.setdefault(fit.model.kind, fit)  # two of one kind may have ended at the same place
+    best, *others = rivals.values()
+    if not others:
+        return best, Doubt()
+    return best, doubt_about(best, [best, *others], [standing(fit) for fit in (best, *others)])
 
 
-def _disc_starts(found: ProfileFit) -> list[Doubles]:
-    """Where to start the fit of a disc: under a flat profile, and over two "stars" that may be the rims of one."""
+def _starts_out_of_focus(found: ProfileFit) -> list[tuple[Kind, Doubles]]:
+    """Where to start: a disc and a doughnut under a flat profile, a doughnut over two "stars" that may be its rims."""
     width = found.rough_width
-    starts = []
+    starts: list[tuple[Kind, Doubles]] = []
     flat = float(found.parameters[found.model.linear + 2]) < FLAT_WING
     if width > LEAST_DISC_PX and (flat or found.excess > 1.0):
-        starts.append(
-            np.array([found.center, np.log(0.25 * width), 0.5, np.log(0.47 * width), 0.3, 0.5, *found.places])
-        )
+        even = [found.center, np.log(0.25 * width), 0.5, np.log(0.47 * width), 0.5]
+        starts.append(("disc", np.array([*even, *found.places])))
+        starts.append(("doughnut", np.array([*even, 0.3, *found.places])))
     heights = found.parameters[found.model.heights.stop : found.model.linear]
     for index, place in enumerate(found.places):
         apart = abs(place - found.center)
@@ -99,5 +104,6 @@ def _disc_starts(found: ProfileFit) -> list[Doubles]:
             rest = [other for other in found.places if other != place]
             middle, radius = 0.5 * (place + found.center), 0.5 * (apart + found.blur_width)
             hole = max(0.5 * (apart - found.blur_width) / radius, 0.05)
-            starts.append(np.array([middle, np.log(0.4 * found.blur_width), 0.5, np.log(radius), hole, 0.3, *rest]))
+            form = [middle, np.log(0.4 * found.blur_width), 0.5, np.log(radius), 0.3, hole]
+            starts.append(("doughnut", np.array([*form, *rest])))
     return starts
