@@ -30,6 +30,7 @@ LEAST_DISC_PX = 5.0
 SKY = 0.75  # widths from the middle: so far the samples must reach
 HOPELESS = 12.0  # in log evidence
 USUAL_HOLE = 0.35
+SHARE: dict[Kind, float] = {"moffat": 1.0, "disc": 0.5, "doughnut": 0.5}  # the last two are a star out of focus
 # In the logarithm: the width followed is good to a factor of two; of a disc it may be that of one rim, off by four.
 FOLLOWED_SPREAD: dict[Kind, float] = {"moffat": 0.7, "disc": 1.4, "doughnut": 1.4}
 
@@ -61,7 +62,8 @@ class _Rung:
         """
         spread = FOLLOWED_SPREAD[self.kind]
         aside = float(np.log(self.width / width_px)) / spread
-        return -0.5 * aside**2 - float(np.log(spread * self.height_error * max(self.width, width_px)))
+        room = spread * self.height_error * max(self.width, width_px)
+        return -0.5 * aside**2 + float(np.log(SHARE[self.kind] / room))
 
 
 def by_all_widths(fit: ProfileFit, samples: Samples, noise: Noise, width_px: float) -> tuple[ProfileFit, Doubt]:
