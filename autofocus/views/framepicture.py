@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from autofocus.model import Measurement
+from autofocus.model import Measurement, Mode
 from autofocus.ports import FramePicture
 from autofocus.views.lines import frame_line
 from autofocus.views.stretch import LONGEST_PX, Stretched, stretch
@@ -22,6 +22,10 @@ WINDOW_COLOUR = (64, 196, 255)
 CAPTION_COLOUR = (230, 230, 230)
 DASH_PX, SPACE_PX = 5, 9  # the trace shows between the dashes that mark it
 TEXT_PX = 15
+RINGED: Mapping[Mode, str] = {
+    "stars": "the stars that counted",
+    "lines": "the places of the map, each amid the lines measured there",
+}
 RING, LEAST_RING_PX, RING_CORNERS = 2.5, 6.0, 24  # about a star: half-flux radii, at least, and of how many lines
 SMALLEST_PX = 640  # the picture of a small frame is enlarged to about this
 
@@ -75,6 +79,11 @@ def window_edges(picture: FramePicture, measurement: Measurement) -> tuple[Line,
     if axis == "x":
         return tuple([(x, y + off) for x, y in picture.trace_px] for off in (-half, half))
     return tuple([(x + off, y) for x, y in picture.trace_px] for off in (-half, half))
+
+
+def ringed(mode: Mode) -> str:
+    """What the rings on a frame of this mode are drawn about; "" for a spectrum, which has a trace and a window."""
+    return RINGED.get(mode, "")
 
 
 def _ring(x: float, y: float, radius: float) -> Line:

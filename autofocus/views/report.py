@@ -20,7 +20,7 @@ from autofocus.views.account import Account, read_account
 from autofocus.views.decision import given_up, plate_scale
 from autofocus.views.fieldplot import field_html
 from autofocus.views.figures import focus_figure
-from autofocus.views.framepicture import framepicture_png
+from autofocus.views.framepicture import framepicture_png, ringed
 from autofocus.views.reporttables import escaped
 from autofocus.views.strips import common_levels, cut_strip, stacked, strip_png
 
@@ -150,10 +150,8 @@ def _whole_picture(account: Account) -> str:
         return ""
     said = "Dashed: the trace as it was found; lines: the window over which NSIG is summed."
     best = account.measurements[account.best]
-    if best.mode != "spectrum":
-        rings = " Rings: the stars that counted." if best.stars else ""
-        rings = " Rings: the places of the map, each amid the lines measured there." if best.field else rings
-        said = f"The whole frame, in the stretch of the page.{rings}"
+    if rings := ringed(best.mode):
+        said = f"The whole frame, in the stretch of the page. Rings: {rings}."
     return f'<img class="whole" alt="" src="{data_uri(packed)}"><p class="dim">{said}</p>'
 
 

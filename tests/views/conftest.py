@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,3 +133,16 @@ def tell(journal: Journal, *, ended: bool) -> None:
             )
         )
     journal.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; where the whole suite is asked for, a missing one is a fault and not a reason to look away."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None and not os.environ.get("CI"):
+        pytest.skip("Chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()

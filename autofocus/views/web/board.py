@@ -17,17 +17,22 @@ from typing import Any, Protocol
 from autofocus import __version__
 from autofocus.digits import with_error
 from autofocus.errors import AutofocusError
-from autofocus.model import Measurement
+from autofocus.model import Measurement, Mode
 from autofocus.ports import FramePicture
 from autofocus.session.events import Event
 from autofocus.session.records import best_object
 from autofocus.session.state import PHASES, Point, SessionState, apply
 from autofocus.views.figures import session_figure
-from autofocus.views.framepicture import window_edges
+from autofocus.views.framepicture import ringed, window_edges
 from autofocus.views.lines import frame_line, light_name, measured, printable
 
 WARNINGS_SHOWN = 4
 WAITING = SessionState(doing="Ready. Choose what best focus means, then start.", phase="ready")
+PROFILES: Mapping[Mode, str] = {
+    "spectrum": "spatial profile",
+    "stars": "cut through the brightest star",
+    "lines": "profile of a line",
+}
 WORDS = {
     "": "open", "arriving": "move", "returning": "return", "recovering": "recover",
     "no_focus": "no focus", "aborted": "stopped",
@@ -193,12 +198,14 @@ def picture_object(picture: FramePicture, point: Point) -> Object:
         "number": point.number,
         "title": frame_line(one),
         "axis": one.dispersion_axis,
+        "ringed": ringed(one.mode),
         "profile": {
             "start_px": picture.profile_start_px,
             "values": [_rounded(value) for value in picture.profile],
             "fit": [_rounded(value) for value in picture.profile_fit],
             "window_px": picture.window_px,
             "center_px": _finite(one.center_px),
+            "title": PROFILES[one.mode],
         },
         "image": None,
     }

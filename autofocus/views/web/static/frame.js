@@ -1,4 +1,4 @@
-// The stretched frame with the trace and the extraction window on it, and the spatial profile with its fit.
+// The stretched frame with what was found drawn on it, and a profile with its fit.
 const SVG = "http://www.w3.org/2000/svg";
 const by = (id) => document.getElementById(id);
 
@@ -31,6 +31,10 @@ export function showFrame(told) {
     return;
   }
   by("frame-title").textContent = told.title;
+  by("trace-legend").hidden = told.ringed !== "";
+  by("window-legend").textContent = told.ringed ? `rings: ${told.ringed}` : "extraction window";
+  by("profile-title").textContent = told.profile.title;
+  by("profile-window-legend").hidden = told.profile.window_px === null;
   by("frame-image").dataset.name = told.name;
   if (told.image) {
     by("frame-image").src = told.image;
