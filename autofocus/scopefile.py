@@ -56,10 +56,10 @@ def _read(path: FilePath | str | None) -> Tree:
         return Tree(values={}, places={(): Place("")})
     try:
         raw = FilePath(path).read_bytes()
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path}: there is no such file; 'autofocus init' writes one") from error
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        hint = "; 'autofocus init' writes one" if isinstance(error, FileNotFoundError) else ""
-        raise SettingsError(f"{path}: cannot be read: {reason}{hint}") from error
+        raise SettingsError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
     except ValueError as error:
         raise SettingsError(f"{str(path)!r} is not a file name") from error
     try:

@@ -204,7 +204,7 @@ def test_a_file_that_is_not_utf_8_says_where(tmp_path: Path) -> None:
 
 
 def test_missing_file_says_how_to_write_one(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"No such file or directory; 'autofocus init' writes one"):
+    with pytest.raises(SettingsError, match=r"there is no such file; 'autofocus init' writes one"):
         load(tmp_path / "absent.yaml")
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path)

@@ -71,6 +71,8 @@ def _text(path: Path) -> str:
         if path.stat().st_size > LARGEST_TABLE:
             raise FrameError(f"{path.name}: larger than 64 MiB; that is no focus series")
         data = path.read_bytes()
+    except FileNotFoundError as cause:
+        raise FrameError(f"{path.name}: there is no such file{'' if path.suffix else ' or folder'}") from cause
     except OSError as cause:
         raise FrameError(f"{path.name}: cannot be read ({cause.strerror or cause})") from cause
     try:
