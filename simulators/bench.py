@@ -180,8 +180,11 @@ class Bench:
         return Window(y, x, height, width) if self.options.vertical else Window(x, y, width, height)
 
     def unique_id(self, device: str) -> str:
-        """The same for ever for each device of each instrument."""
-        return str(uuid5(NAMESPACE_URL, f"autofocus-bench/{self.instrument.name}/{device}"))
+        """The same for ever for each device of an instrument and seed, whatever the port: who lost it finds it again.
+
+        Benches with other seeds are other devices, so that none is taken for another that was lost.
+        """
+        return str(uuid5(NAMESPACE_URL, f"autofocus-bench/{self.instrument.name}/{self.seed}/{device}"))
 
     @cached_property
     def _sky_picture(self) -> Picture:

@@ -220,3 +220,9 @@ def test_a_companion_is_beside_the_star(make_bench, mean_profile):
 def test_an_unknown_instrument_names_the_known_ones(make_bench):
     with pytest.raises(SettingsError, match="starex, uvex, alpy600, lhires, longslit"):
         make_bench("hubble")
+
+
+def test_a_bench_started_again_is_the_same_and_another_night_is_another(make_bench):
+    assert make_bench().unique_id("camera") == make_bench().unique_id("camera")
+    ids = {make_bench(name, seed).unique_id(kind) for name in INSTRUMENTS for seed in (1, 2) for kind in ("a", "b")}
+    assert len(ids) == 4 * len(INSTRUMENTS)
