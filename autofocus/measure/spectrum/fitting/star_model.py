@@ -14,7 +14,7 @@ from autofocus.measure.spectrum.fitting import disc, shape
 Doubles = NDArray[np.float64]
 Kind = Literal["moffat", "disc", "doughnut"]  # a disc is evenly lit; a doughnut has a hole, and a tilt
 
-WING_PRIOR = (0.1, 0.6)
+WING_PRIOR = (0.15, 0.8)  # between Gaussians, 0, and seeing, 0.2 to 0.4
 HOLE_PRIOR = (0.3, 0.15)
 SLIT_PRIOR = (0.5, 0.5)
 BLUR_WING_PRIOR = (0.5, 0.4)

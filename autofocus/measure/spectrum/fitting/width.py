@@ -16,7 +16,7 @@ Doubles = NDArray[np.float64]
 
 FLAT_WING = -0.1
 # ln of odds: against one flat top, which chance draws; against each star beside, where both may be rims of one.
-FLAT_ODDS, RIM_ODDS = 2.0, 5.0
+FLAT_ODDS, RIM_ODDS = 1.5, 5.0
 
 
 def fit_profile(
