@@ -32,7 +32,7 @@ def doubt_about(chosen: ProfileFit, fits: Sequence[ProfileFit], standing: Sequen
     """
     own, own_error = half_maximum_width(chosen)
     found = np.array([half_maximum_width(fit) for fit in fits])
-    peaked = np.isfinite(found).all(axis=1)
+    peaked = np.isfinite(found).all(axis=1) & (found[:, 1] < found[:, 0])  # else it says nothing of its width
     if not (peaked.any() and own_error > 0):
         return Doubt()
     (width, error), log = found[peaked].T, np.asarray(standing)[peaked]
