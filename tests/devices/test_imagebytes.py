@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autofocus.devices.imagebytes import MAX_PIXELS, decode, decode_json
 from autofocus.errors import AutofocusError, DeviceRefused, FrameError
-from tests.devices.fake_alpaca import image_bytes
+from tests.devices.fake_devices import image_bytes
 
 IMAGE = np.arange(15).reshape(3, 5)  # 3 rows, 5 columns
 

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from scipy.interpolate import CubicSpline
 
 from autofocus.devices.clock import VirtualClock
+from simulators.alpaca_server import start
 from simulators.bench import Bench
 from simulators.options import BenchOptions
 from simulators.spectrum import central_columns
+from tests.simulators.alpaca_client import Client, served
 
 SWEEP = Path(__file__).parents[3] / "shared" / "data" / "sweeps" / "HD097633_starex.csv"
 
@@ -67,3 +70,34 @@ def half_maximum_width():
         return fine[above[-1]] - fine[above[0]]
 
     return measure
+
+
+@pytest.fixture(scope="module")
+def server():
+    with start(served()) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server):
+    with requests.Session() as _:
+        one = Client(server)
+        yield one.connect()
+        one.put("camera/0/abortexposure")
+        one.session.close()
+
+
+@pytest.fixture
+def client_of():
+    running = []
+
+    def make(**options):
+        server = start(served(**options))
+        one = Client(server)
+        running.append((server, one))
+        return one.connect()
+
+    yield make
+    for server, one in running:
+        one.session.close()
+        server.stop()

@@ -19,6 +19,7 @@ from autofocus.settings import MeasureSettings
 from simulators.instruments import INSTRUMENTS
 from simulators.optics import slit_image
 from simulators.truth import Truth
+from tests.measure.rays import struck
 
 DEFAULT = MeasureSettings()
 NOISE = 5.0
@@ -110,18 +111,6 @@ def test_any_seeing_is_measured_within_its_error(width, wing, snr, slant, seed):
     assert found.fwhm_px == pytest.approx(truth, abs=4.5 * found.fwhm_err_px + 0.05)
     # A free wing costs a third more than the least that photons allow; neighbours by chance a little more.
     assert found.fwhm_err_px < 4.0 * truth / snr + 0.01 * truth
-
-
-def struck(frame, seed):
-    """The frame with a ray or a hot pixel on one pixel in a thousand, and tracks along the trace among them."""
-    rng = np.random.default_rng(seed)
-    raw = frame.raw.astype(np.float64)
-    rows, columns = raw.shape
-    count = raw.size // 1000
-    raw[rng.integers(0, rows, count), rng.integers(0, columns, count)] += rng.uniform(60, 20000, count)
-    for row, column in zip(rng.integers(0, rows, count // 10), rng.integers(0, columns - 7, count // 10), strict=True):
-        raw[row, column : column + 7] += 3000.0
-    return Frame(raw=raw.astype(np.float32), exposure_s=1.0)
 
 
 @pytest.mark.parametrize("slant", [0.0, 12.0])
