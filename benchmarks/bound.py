@@ -8,8 +8,13 @@ has three causes, all with the bench's own sizes, which the bound takes as known
   the slow wander; guiding in the same way through h = ∂d/∂offset;
 - the transparency in NSIG alone, t of the slow wander. (Clouds are not in the bound.)
 
-The wander is a sum of waves of random phase, so between frames Δt apart it has the correlation K = mean of cos 2πΔt/P
-over its periods P. With all frames' d in one vector the covariance is
+The wander is a sum of waves of random phases and periods, so between frames Δt apart it has the correlation K, the mean
+of cos 2πΔt/P over the periods P. A night draws one period in each fifth of the logarithms from 60 s to 900 s, so over
+nights, and who observes does not know which periods his night has, P is even in its logarithm over the whole band:
+
+    K(Δt) = ∫ cos(2πΔt/P) d ln P / ln 15 = [Ci(2πΔt/60 s) − Ci(2πΔt/900 s)] / ln 15,        Ci the cosine integral
+
+by putting u = 2πΔt/P, d ln P = −d ln u. With all frames' d in one vector the covariance is
 
     C = diag(e²) + s_q² (g gᵀ)∘1 + j² (h hᵀ)∘1 + s_w² (g gᵀ)∘K + t² (u uᵀ)∘K,        u = (0, 1)
 
@@ -40,6 +45,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import sici
 
 from autofocus.curve.fit import fit_focus
 from autofocus.model import Measurement, Objective, Sample
@@ -82,7 +88,7 @@ PARAMETERS = (
 FREE: dict[Known, int] = {"curves": 2, "shapes": 3, "laws": len(PARAMETERS)}
 SEEING = 0.02
 OFFSET_PX = 0.05
-PERIODS_S = 60.0 * 15.0 ** ((np.arange(5) + 0.5) / 5.0)
+PERIODS_S = (60.0, 900.0)  # of the bench's wander (`simulators.sky`), from and to
 
 
 def bound_steps(
@@ -124,13 +130,20 @@ def covariance(bench: Bench, frames: Sequence[Measurement]) -> Array:
     guiding = [logs(own, x, 1.0, OFFSET_PX) - logs(own, x, 1.0, -OFFSET_PX) for x in places]
     errors = [(one.fwhm_err_px / one.fwhm_px, one.nsig_err / one.nsig) for one in frames]
     times = np.array([one.elapsed_s for one in frames])
-    slow = np.cos(2.0 * np.pi * (times[:, None] - times[None, :])[..., None] / PERIODS_S).mean(axis=-1)
+    slow = wander_correlation(times[:, None] - times[None, :])
     alone = np.eye(len(frames))
     total = np.diag(np.square(np.ravel(errors)))
     total += _between(np.ravel(seeing) / (2 * SEEING), sky.seeing_scatter**2 * alone + sky.seeing_wander**2 * slow)
     total += _between(np.ravel(guiding) / (2 * OFFSET_PX), sky.guiding_px**2 * alone)
     total += _between(np.tile([0.0, 1.0], len(frames)), sky.transparency_wander**2 * slow)
     return np.asarray(total)
+
+
+def wander_correlation(lapse_s: Array) -> Array:
+    """K(Δt) of the slow wander, any shape."""
+    shortest, longest = PERIODS_S
+    turns = 2.0 * np.pi * np.maximum(np.abs(lapse_s), 1e-6)  # Ci has no value at 0, the difference goes to ln 15
+    return np.asarray((sici(turns / shortest)[1] - sici(turns / longest)[1]) / np.log(longest / shortest))
 
 
 def optimum_gradient(bench: Bench, objective: Objective) -> Array:

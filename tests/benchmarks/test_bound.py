@@ -10,9 +10,10 @@ from scipy.optimize import least_squares
 
 from autofocus.devices.clock import VirtualClock
 from autofocus.model import Measurement
-from benchmarks.bound import PARAMETERS, bound_steps, covariance, logs, optimum_gradient
+from benchmarks.bound import PARAMETERS, bound_steps, covariance, logs, optimum_gradient, wander_correlation
 from simulators.bench import Bench
 from simulators.options import BenchOptions
+from simulators.sky import Sky
 from simulators.truth import Truth
 
 DRAWS = 300
@@ -52,6 +53,16 @@ def test_maximum_likelihood_with_known_curves_scatters_by_the_bound(bench: Bench
     # a standard deviation from 300 draws is known to 4 %
     assert np.std(found) == pytest.approx(bound_steps(bench, frames, "fwhm", "curves"), rel=0.15)
     assert abs(np.mean(found)) < 0.3 * np.std(found)
+
+
+def test_the_wander_is_correlated_as_the_nights_of_the_bench_are() -> None:
+    lapses = np.array([0.0, 12.0, 60.0, 240.0, 700.0])
+    nights = [Sky(seed=seed, transparency_wander=1.0) for seed in range(3000)]
+    light = np.log([[night.transparency(1000.0 + lapse) for lapse in lapses] for night in nights])
+    seen = np.mean(light[:, :1] * light, axis=0)
+    # the product of two standard normal values scatters by less than √2 over the nights
+    assert np.abs(seen - wander_correlation(lapses)).max() < 4.0 * np.sqrt(2.0 / len(nights))
+    assert wander_correlation(lapses)[0] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_who_knows_less_is_bounded_by_more(bench: Bench, frames: list[Measurement]) -> None:
