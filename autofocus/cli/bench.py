@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import Annotated
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Annotated, Any
 
 import typer
 
@@ -57,28 +58,29 @@ def simulate(
     )
     with stopping(clock.stop), server, ExitStack() as beside:
         guided = None if phd2_port is None else beside.enter_context(wiring.guide_server(server, phd2_port)).address
+        found_at = discovery_port if server.discoverable else None
+        told = {"address": server.address, "truth_address": server.truth_address, "phd2_address": guided}
+        told |= {"instrument": instrument, "seed": seed, "speed": speed, "faults": faults or []}
         if as_json:
-            said = {"address": server.address, "instrument": instrument, "seed": seed, "speed": speed}
-            said |= {"truth_address": server.truth_address, "faults": faults or [], "phd2_address": guided}
-            print_json(said | {"discovery_port": discovery_port if server.discoverable else None})
+            print_json({**told, "discovery_port": found_at})
         else:
-            print_line(server.address)
-            if guided is not None:
-                print_line(guided)
-            also = "" if guided is None else ", PHD2's protocol at the second address"
-            say(f"{instrument}, seed {seed}: camera 0 and focuser 0{also}; Ctrl-C ends it")
-            _tell_use(server.address, found=server.discoverable and discovery_port == DISCOVERY_PORT)
+            _tell(told, found_at)
         if discovery_port and not server.discoverable:
             say(f"discovery is not answered: another program holds UDP port {discovery_port} for itself")
-        try:
+        with suppress(Aborted):
             while True:
                 clock.sleep(FOREVER_S)
-        except Aborted:
-            return 0
+    return 0
 
 
-def _tell_use(address: str, *, found: bool) -> None:
-    """What to type in another terminal."""
+def _tell(told: Mapping[str, Any], found_at: int | None) -> None:
+    """The addresses on stdout for programs; for a person what is served, and what to type in another terminal."""
+    address, guided = told["address"], told["phd2_address"]
+    print_line(address)
+    if guided is not None:
+        print_line(guided)
+    also = "" if guided is None else ", PHD2's protocol at the second address"
+    say(f"{told['instrument']}, seed {told['seed']}: camera 0 and focuser 0{also}; Ctrl-C ends it")
     say(f"focus it:  autofocus run --set camera.address={address} --set focuser.address={address}")
-    if found:
+    if found_at == DISCOVERY_PORT:
         say("or first:  autofocus devices --write scope.yaml")

@@ -12,6 +12,7 @@ from autofocus.cli.command import AsJson, MaybeConfig, Sets, print_json, say, se
 from autofocus.cli.frames import Columns, HalfWindow, Pattern, PlateScale, measure_settings
 
 if TYPE_CHECKING:
+    from autofocus.frames.recorded import RecordedSeries
     from autofocus.model import FocusResult, Measurement
     from autofocus.ports import FramePicture
 
@@ -52,12 +53,8 @@ def analyze(
     series = wiring.recorded_series(
         paths, settings, position_pattern, csv_columns, None if report is None else previews
     )
-    measuring = [word for word in overrides or () if word.startswith("measure.")] or (columns, half_window, plate_scale)
-    remarks = [f"{one.file}: {one.error}" for one in series.unreadable]
-    if _session(paths) and any(option is not None for option in measuring):
-        remarks.append(
-            f"a session's numbers are as it recorded them: measure its frames anew with {paths[0] / 'frames'}"
-        )
+    measuring = [columns, half_window, plate_scale, *(word for word in chosen if word.startswith("measure."))]
+    remarks = _remarks(paths, series, asks_to_measure=any(option is not None for option in measuring))
     for remark in remarks:
         say(f"autofocus analyze: {printable(remark)}")
     result = judge(series.measurements, settings.search)
@@ -69,6 +66,15 @@ def analyze(
     else:
         typer.echo("\n".join(result_lines(result)))
     return records.exit_code(made)
+
+
+def _remarks(paths: list[Path], series: RecordedSeries, *, asks_to_measure: bool) -> list[str]:
+    """What was passed over: files that cannot be read, and options of measuring where nothing is measured."""
+    remarks = [f"{one.file}: {one.error}" for one in series.unreadable]
+    if asks_to_measure and _session(paths):
+        anew = paths[0] / "frames"
+        remarks.append(f"a session's numbers are as it recorded them: to measure its frames anew, analyze {anew}")
+    return remarks
 
 
 def _write_report(
