@@ -59,8 +59,8 @@ def simulate(
     with stopping(clock.stop), server, ExitStack() as beside:
         guided = None if phd2_port is None else beside.enter_context(wiring.guide_server(server, phd2_port)).address
         found_at = discovery_port if server.discoverable else None
-        told = {"address": server.address, "truth_address": server.truth_address, "phd2_address": guided}
-        told |= {"instrument": instrument, "seed": seed, "speed": speed, "faults": faults or []}
+        told: dict[str, Any] = {"instrument": instrument, "seed": seed, "speed": speed, "faults": faults or []}
+        told |= {"address": server.address, "truth_address": server.truth_address, "phd2_address": guided}
         if as_json:
             print_json({**told, "discovery_port": found_at})
         else:
