@@ -84,8 +84,8 @@ def by_all_widths(fit: ProfileFit, samples: Samples, noise: Noise, width_px: flo
     fits, standing = [], []
     for rung in rungs:
         if rung.explains > most - HOPELESS:
-            held = fit_model(_held(rung, fit), _start(rung, fit), samples, noise, light, enough=0.1)
-            if held.parameters[2] > 0 and _is_within(samples, held.center, 0.5 * rung.width):
+            held = fit_model(_held(rung, fit), _start(rung, fit), samples, noise, light, enough=0.01)
+            if held.parameters[2] > rung.height_error and _is_within(samples, held.center, 0.5 * rung.width):
                 fits.append(held)
                 standing.append(held.log_evidence + rung.belief(width_px))
     if not fits:
@@ -93,7 +93,7 @@ def by_all_widths(fit: ProfileFit, samples: Samples, noise: Noise, width_px: flo
     best = fits[int(np.argmax(standing))]
     kind = best.model.kind
     followed = replace(best.model, held=(_log_size(kind, width_px), FOLLOWED_SPREAD[kind]))
-    chosen = fit_model(followed, best.parameters[followed.linear :], samples, noise, light, enough=0.1)
+    chosen = fit_model(followed, best.parameters[followed.linear :], samples, noise, light, enough=0.01)
     return chosen, doubt_about(chosen, fits, standing)
 
 

@@ -1,7 +1,7 @@
 """A model of the averaged profile fitted to its samples, with the covariance of everything in it.
 
-Star, background and neighbours are fitted at once by damped least squares with weak priors (Levenberg 1944,
-Marquardt 1963). Models are compared by their evidence, in Laplace's approximation (MacKay 1992, Neural Comput. 4, 415).
+Star, background and neighbours are fitted at once with weak priors. Models are compared by their evidence, in Laplace's
+approximation (MacKay 1992, Neural Comput. 4, 415).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.spectrum.fitting.least_squares import Squares, descend
 from autofocus.measure.spectrum.fitting.profile import Noise, Samples
 from autofocus.measure.spectrum.fitting.star_model import HEIGHTS, Ripples, StarModel
 
 Doubles = NDArray[np.float64]
 
 MOST_STEPS = 150  # bright real profiles take up to 70: wing and bumps say nearly the same
-HEAVY = 0.05  # a step so damped gains little wherever it is
 RIPPLE_HEIGHTS = (0.01, 0.03, 0.1)
 RIPPLE_SPREAD, RIPPLE_REACH = 0.3, 4.0  # blur widths
 HALO_SCALE, HALO_HEIGHT = 4.0, 0.5  # half-maximum widths; relative to the bumps
@@ -133,23 +133,29 @@ def fit_model(
     samples: Samples,
     noise: Noise,
     light: Doubles | None = None,
-    enough: float = 0.01,
+    enough: float = 0.001,
 ) -> ProfileFit:
     """Fit, with weights from the noise at the *fitted* signal, so that chance does not weigh itself.
 
     ``start`` gives the parameters that are not linear; the others follow from them. ``light`` is the starlight of each
-    sample if already known, else a few steps with even weights find it. The fit ends where a step gains less than
-    ``enough`` in chi-squared.
+    sample if already known, else a few steps with even weights find it. The fit ends where a step would gain less than
+    ``enough`` in chi-squared: no parameter is then further than the root of that, in its errors, from where it is best.
     """
     p = np.concatenate([np.zeros(model.linear), start])
     if light is None:
-        rough = _least_squares(model, p, samples, noise.of(samples, 0.0), steps=6, enough=10.0)
+        rough = fit_roughly(model, start, samples, noise)
         p, light = rough.parameters, rough.light_of(samples)
     return _least_squares(model, p, samples, noise.of(samples, light), enough=enough)
 
 
+def fit_roughly(model: StarModel, start: Doubles, samples: Samples, noise: Noise) -> ProfileFit:
+    """A few steps with even weights: what the weights of a fit, or the cleaning of a strip, may start from."""
+    p = np.concatenate([np.zeros(model.linear), start])
+    return _least_squares(model, p, samples, noise.of(samples, 0.0), steps=6, enough=10.0)
+
+
 def _least_squares(
-    model: StarModel, p: Doubles, samples: Samples, error: Doubles, steps: int = MOST_STEPS, enough: float = 0.01
+    model: StarModel, p: Doubles, samples: Samples, error: Doubles, steps: int = MOST_STEPS, enough: float = 0.001
 ) -> ProfileFit:
     """Damped least squares over all parameters at once, from ``p``; its linear ones follow where they are 0."""
     distance, scale, box = samples.distance, samples.scale, samples.box
@@ -160,35 +166,20 @@ def _least_squares(
     if not p[:n].any():
         _first_heights(model, p, samples, weight, y)
     rows, values = model.priors(max(abs(float(p[2])), 1e-9), reach)
-
     bumps = None if model.ripples is None else model.ripples.columns(distance)
     target = np.concatenate([y, values])
 
-    def linearise(at: Doubles) -> tuple[Doubles, Doubles, float]:
+    def squares(at: Doubles) -> Squares:
         jacobian = np.concatenate([model.jacobian(at, distance, scale, box, bumps) * weight, rows])
-        r = target - jacobian[:, :n] @ at[:n]
-        r[size:] -= rows[:, n:] @ at[n:]
-        return jacobian, r, float(r @ r)
+        left = target - jacobian[:, :n] @ at[:n]
+        left[size:] -= rows[:, n:] @ at[n:]
+        return Squares.of(at, left, jacobian)
 
-    jacobian, r, cost = linearise(p)
-    normal, gradient, damping, easing = jacobian.T @ jacobian, jacobian.T @ r, 1e-3, 0.1
-    for _ in range(steps):
-        trial = p + _solve(normal, damping, gradient)
-        trial[n:] = np.minimum(np.maximum(trial[n:], low), high)
-        jacobian, trial_r, trial_cost = linearise(trial)
-        if not trial_cost <= cost:
-            damping, easing = damping * 10.0, 1.0  # less was too little here, and would be at the next step
-            if damping > 1e5:
-                break
-            continue
-        settled = cost - trial_cost < enough and damping < HEAVY
-        p, r, cost, damping = trial, trial_r, trial_cost, max(damping * easing, 1e-9)
-        normal, gradient, easing = jacobian.T @ jacobian, jacobian.T @ r, 0.1
-        if settled:
-            break
-    chi2 = float(r[:size] @ r[:size]) / max(size - max(model.size - len(values), 4), 1)
-    expected = samples.value - r[:size] * error
-    return ProfileFit(model, p, _inverse(normal), chi2, _evidence(cost, normal, rows), samples, expected)
+    found = descend(squares(p), squares, low, high, steps, enough)
+    left = found.left[:size]
+    chi2 = float(left @ left) / max(size - max(model.size - len(values), 4), 1)
+    evidence = _evidence(found.cost, found.normal, rows)
+    return ProfileFit(model, found.p, found.covariance, chi2, evidence, samples, samples.value - left * error)
 
 
 def _first_heights(model: StarModel, p: Doubles, samples: Samples, weight: Doubles, y: Doubles) -> None:
@@ -197,25 +188,6 @@ def _first_heights(model: StarModel, p: Doubles, samples: Samples, weight: Doubl
     core = model.columns(p, samples.distance, samples.scale, samples.box)[:, keep] * weight
     normal = core.T @ core
     p[keep] = np.linalg.solve(normal + 1e-6 * np.diag(normal.diagonal() + 1e-30), core.T @ y)
-
-
-def _solve(normal: Doubles, damping: float, gradient: Doubles) -> Doubles:
-    """The step of damped least squares."""
-    diagonal, scaled = _scaled(normal, damping + 1e-11)
-    return np.asarray(np.linalg.solve(scaled, gradient / diagonal) / diagonal)
-
-
-def _inverse(normal: Doubles) -> Doubles:
-    diagonal, scaled = _scaled(normal, 1e-10)
-    return np.asarray(np.linalg.inv(scaled) / (diagonal[:, None] * diagonal))
-
-
-def _scaled(normal: Doubles, added: float) -> tuple[Doubles, Doubles]:
-    """Root of the diagonal, and the matrix scaled to a diagonal of 1 + ``added``."""
-    diagonal = np.sqrt(normal.diagonal() + 1e-30)
-    scaled = normal / (diagonal[:, None] * diagonal)
-    scaled.flat[:: len(normal) + 1] += added
-    return diagonal, scaled
 
 
 def _evidence(cost: float, normal: Doubles, rows: Doubles) -> float:
@@ -264,7 +236,7 @@ def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise) -> ProfileFit:
         start[2] = min(start[2], USUAL_WING)
     start = np.concatenate([np.zeros(model.linear + ripples.count), start])
     richer = replace(model, ripples=replace(ripples, heights=best * height * ripples.heights))
-    return _least_squares(richer, start, samples, error, enough=0.1)
+    return _least_squares(richer, start, samples, error, enough=0.01)
 
 
 def _ripples(fit: ProfileFit, farthest: float) -> Ripples:

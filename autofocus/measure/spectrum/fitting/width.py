@@ -67,7 +67,7 @@ def _simplest(
     """The Moffat, disc or doughnut with the greatest evidence; and the others as far as they may be true."""
     count = len(neighbours)
     start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
-    moffat = fit_model(StarModel("moffat", count), start, samples, noise, enough=0.1)
+    moffat = fit_model(StarModel("moffat", count), start, samples, noise, enough=0.01)
     light = moffat.light_of(samples)
     fits = [
         fit_model(StarModel(kind, form.size - SHAPES[kind]), form, samples, noise, light)
