@@ -115,11 +115,12 @@ def _fill(
     middle = 0.5 * (cleaned.strip.columns[0] + cleaned.strip.columns[-1])
     center = float(trace.center(middle)) + half_maximum_middle(fit)
     distance = cleaned.strip.offsets.astype(np.float64)
+    star = fit.star(distance)
     core = np.abs(distance) <= max(fwhm, 1.0)
     saturated = _saturated(frame, cleaned, core)
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
-    low_snr = profile_snr(cleaned, fit) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
+    low_snr = profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
     flags = [
         flag
         for flag, is_set in (
@@ -140,7 +141,7 @@ def _fill(
         nsig_err=light.error / exposure if exposure else NAN,
         window_fraction=light.window_fraction,
         window_fraction_err=light.window_fraction_err,
-        snr=column_snr(cleaned, fit),
+        snr=column_snr(cleaned, star),
         center_px=center,
         slant_px=trace.slant_px,
         background_adu=fit.background,
@@ -152,7 +153,7 @@ def _fill(
         columns_used=int(cleaned.strip.columns.size),
     )
     start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
-    drawn = SpatialProfile(start, cleaned.profile, fit.star(distance) + fit.sky(distance))
+    drawn = SpatialProfile(start, cleaned.profile, star + fit.sky(distance))
     return Reading(measurement, drawn, trace, half_window)
 
 

@@ -70,16 +70,17 @@ def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: t
     return Light(total, error, float(np.clip(fraction, 0.0, 1.0)), float(added), truncated)
 
 
-def column_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:
-    """Signal-to-noise per column of the optimally extracted spectrum (Horne 1986, PASP 98, 609): median column."""
-    distance = cleaned.strip.offsets.astype(np.float64)
-    star = np.maximum(fit.star(distance), 0.0)
+def column_snr(cleaned: CleanStrip, star: Doubles) -> float:
+    """Signal-to-noise per column of the optimally extracted spectrum (Horne 1986, PASP 98, 609): median column.
+
+    ``star`` is its light at each offset of the strip.
+    """
+    star = np.maximum(star, 0.0)
     scale = np.median(cleaned.flux) / max(float(np.mean(cleaned.flux)), 1e-9)
     signal = star * scale
     return float(np.sqrt(np.sum(signal**2 / cleaned.noise.variance(signal))))
 
 
-def profile_snr(cleaned: CleanStrip, fit: ProfileFit) -> float:
+def profile_snr(cleaned: CleanStrip, star: Doubles) -> float:
     """Signal-to-noise of the light of the averaged profile, optimally weighted: what the detection stands on."""
-    star = fit.star(cleaned.strip.offsets.astype(np.float64))
     return float(np.sqrt(np.sum(star**2 / cleaned.noise.variance(star)) * cleaned.strip.columns.size))

@@ -121,10 +121,11 @@ def at_phases(strip: Strip, light: Callable[[Doubles], Doubles], width_px: float
     )
 
 
-def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> Samples:
+def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1, *, medians: bool = False) -> Samples:
     """Average the columns: within ``core_px`` of the trace in ``groups`` of like phase, all together beyond.
 
-    For a wide profile ``rows`` neighbouring rows are averaged as well.
+    For a wide profile ``rows`` neighbouring rows are averaged as well. With ``medians`` of the columns in place of
+    means rays have no say: the strip need not be clean.
     """
     strip, flux = cleaned.strip, cleaned.flux
     known = np.isfinite(cleaned.profile)
@@ -139,12 +140,13 @@ def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> 
         parts = [(known & ~core, slice(None)), *((core, part) for part in alike if part.size)]
     total = max(float(flux.mean()), 1e-9)
     level = cleaned.level - cleaned.level.mean()
+    of = _median_of if medians else _mean_of
     points: list[tuple[Doubles, ...]] = []
     for chosen, part in parts:
         phase = strip.phase[part]
         offset = strip.offsets[chosen] + phase.mean()
         # Columns differ in level (sky lines, two amplifiers), and so would the groups.
-        mean = cleaned.profile[chosen] if isinstance(part, slice) else _mean_of(cleaned.values, chosen, part, level)
+        mean = cleaned.profile[chosen] if isinstance(part, slice) else of(cleaned.values, chosen, part, level)
         facts = (phase.size, float(flux[part].mean()) / total, float(np.sqrt(1.0 + 12.0 * phase.var())))
         points.append((offset, mean, *(np.full(offset.size, fact, np.float64) for fact in facts)))
     return Samples(*(np.concatenate(column) for column in zip(*points, strict=True)))
@@ -153,6 +155,13 @@ def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1) -> 
 def _mean_of(values: Floats, rows: Mask, columns: NDArray[np.intp], level: Doubles) -> Doubles:
     """Mean of these columns, less their own ``level``."""
     return np.asarray(values[rows][:, columns].mean(axis=1, dtype=np.float64) - level[columns].mean())
+
+
+def _median_of(values: Floats, rows: Mask, columns: NDArray[np.intp], level: Doubles) -> Doubles:
+    """Their median likewise."""
+    ordered = np.sort(values[rows][:, columns], axis=1)
+    low, high = (columns.size - 1) // 2, columns.size // 2
+    return np.asarray(0.5 * (ordered[:, low] + ordered[:, high].astype(np.float64)) - level[columns].mean())
 
 
 def _average_rows(strip: Strip, profile: Doubles, known: Mask, rows: int) -> Samples:

@@ -8,16 +8,21 @@ import numpy as np
 
 from autofocus.measure.spectrum.fitting.background import straight_span
 from autofocus.measure.spectrum.fitting.belief import Doubt
-from autofocus.measure.spectrum.fitting.cleaning import clean
+from autofocus.measure.spectrum.fitting.cleaning import clean, uncleaned
 from autofocus.measure.spectrum.fitting.half_maximum import missed_width
-from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, with_ripples
+from autofocus.measure.spectrum.fitting.ladder import is_faint
+from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_roughly, with_ripples
 from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, unexplained
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
+from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.fitting.width import fit_profile
 
 MOST_UNKNOWN = 3
 MOST_PASSES = 4
 SETTLED = 0.2
+ALIKE = 0.1  # of the light: half of what cleaning tolerates
+MOST_REJECTED = 0.2  # of a row: rays hit far less
+UNMOVED = 0.05  # of an error
 SAMPLES_PER_WIDTH = 15
 WIDTH_WITHOUT_PHASE = 8.0
 BRIGHT = 0.2
@@ -46,18 +51,21 @@ class _Found:
 
 
 def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> FittedStrip | None:
-    """Clean, average and fit with the median column as the star; then again with the model that came of it.
+    """Clean with a rough fit as the star, average and fit; clean and fit again where the model that came is another.
 
     Once more where the width was far from the one that the strip was cleaned with.
     """
-    cleaned = clean(strip, width_px)
+    cleaned, used = _first_cleaned(strip, width_px, neighbours)
+    width_px = width_px if used is None else used.rough_width
     span = _span(cleaned, width_px)
-    found = _fit_cleaned(cleaned, span, width_px, neighbours, None)
+    found = _fit_cleaned(cleaned, span, width_px, neighbours, None, used)
+    if found is None:
+        return None
+    if used is not None and _is_settled(cleaned, used, found.fit):
+        return FittedStrip(cleaned, found.fit, span, found.doubt)
     for _ in range(MOST_PASSES - 1):
-        if found is None:
-            return None
         before, width_px = found, found.plain.rough_width
-        cleaned = _clean_again(strip, found.fit, width_px)
+        cleaned = _clean_with(strip, found.fit, width_px)
         span = _span(cleaned, width_px)
         found = _fit_cleaned(cleaned, span, width_px, found.fit.places, found)
         if found is None:
@@ -66,7 +74,50 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
             found = replace(found, doubt=replace(before.doubt, missed_px=found.doubt.missed_px))
         if abs(np.log(found.plain.rough_width / width_px)) < SETTLED:
             break
-    return FittedStrip(cleaned, found.fit, span, found.doubt) if found is not None else None
+    return FittedStrip(cleaned, found.fit, span, found.doubt)
+
+
+def _first_cleaned(
+    strip: Strip, width_px: float, neighbours: tuple[float, ...]
+) -> tuple[CleanStrip, ProfileFit | None]:
+    """The strip cleaned with a rough fit, or with its median column where none explains it: rows of it would go."""
+    rough = _rough_fit(strip, width_px, neighbours)
+    if rough is not None:
+        cleaned = _clean_with(strip, rough, rough.rough_width)
+        if cleaned.rejected.mean(axis=1).max() < MOST_REJECTED:
+            return cleaned, rough
+    return clean(strip, width_px), None
+
+
+def _rough_fit(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> ProfileFit | None:
+    """A Moffat through the medians of the columns; None where these are too faint to say what the star is."""
+    first = uncleaned(strip, width_px)
+    samples = average(first, _groups(first, width_px), 2.5 * width_px + 2.0, medians=True)
+    if samples.value.size < 8 or not first.noise.read_variance > 0:
+        return None
+    start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
+    rough = fit_roughly(StarModel("moffat", len(neighbours)), start, samples, first.noise)
+    return rough if rough.parameters[2] > 0 and not is_faint(rough, samples, first.noise) else None
+
+
+def _is_settled(cleaned: CleanStrip, used: ProfileFit, found: ProfileFit) -> bool:
+    """Whether the model found would have cleaned as the one used did.
+
+    It must not differ by what cleaning would notice, nor by so much that what stands for the missing pixels would
+    change: the samples by chi-squared c, and with them no parameter by more than root c of its errors.
+    """
+    if found.model.kind != used.model.kind:
+        return False
+    distance = cleaned.strip.offsets.astype(np.float64)
+    light, now = (fit.star(distance) + fit.neighbours(distance) for fit in (used, found))
+    variance = cleaned.noise.variance(light)
+    if np.any(np.abs(now - light) > ALIKE * light + np.sqrt(variance)):
+        return False
+    replaced = 1.0 - (np.isfinite(cleaned.strip.values) & ~cleaned.rejected).mean(axis=1)
+    replaced[np.isnan(cleaned.profile)] = 0.0
+    gradient = found.parameters[1] - used.parameters[1]
+    change = replaced * (now - light + gradient * distance)
+    return float(np.sum(np.square(change) / variance)) * cleaned.strip.columns.size < UNMOVED**2
 
 
 def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
@@ -87,10 +138,11 @@ def _fit_cleaned(
     width_px: float,
     neighbours: tuple[float, ...],
     before: _Found | None,
+    rough: ProfileFit | None = None,
 ) -> _Found | None:
     """Fit, and fit again for every star and bad row that the fit before has left; then with ripples on top."""
     samples = _samples(cleaned, span, width_px)
-    found = fit_profile(samples, cleaned.noise, width_px, neighbours, None if before is None else before.plain)
+    found = fit_profile(samples, cleaned.noise, width_px, neighbours, None if before is None else before.plain, rough)
     for left in reversed(range(MOST_UNKNOWN + 1)):
         if found is None:
             return None
@@ -118,7 +170,7 @@ def _groups(cleaned: CleanStrip, width_px: float) -> int:
     return max(1, min(int(np.ceil(spread / 0.25)), cleaned.strip.columns.size // 12))
 
 
-def _clean_again(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
+def _clean_with(strip: Strip, fit: ProfileFit, width_px: float) -> CleanStrip:
     """Clean with the fitted model, which knows where in the pixel each column's trace lies."""
     star = np.maximum(at_phases(strip, fit.star, fit.blur_width), 0.0)
     rest = (fit.sky(strip.offsets.astype(np.float64)) - fit.background)[:, None].astype(np.float32)

@@ -25,6 +25,7 @@ def fit_profile(
     width_px: float,
     neighbours: tuple[float, ...] = (),
     like: ProfileFit | None = None,
+    rough: ProfileFit | None = None,
 ) -> tuple[ProfileFit, Doubt] | None:
     """Fit a Moffat; a disc or a doughnut where the profile is flat or hollow.
 
@@ -40,6 +41,8 @@ def fit_profile(
         Where other stars are, px from the trace.
     like : ProfileFit, optional
         A fit of nearly the same samples: its kind of star is fitted from where it ended, and no other.
+    rough : ProfileFit, optional
+        A rough fit of a Moffat to nearly the same samples: where to start.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def fit_profile(
         simple = StarModel(like.model.kind, len(neighbours), held=like.model.held)
         best = fit_model(simple, like.parameters[like.model.linear :], samples, noise, like.light_of(samples))
     else:
-        best, doubt = _simplest(samples, noise, width_px, neighbours)
+        best, doubt = _simplest(samples, noise, width_px, neighbours, rough)
         if is_faint(best, samples, noise):
             best, doubt = by_all_widths(best, samples, noise, width_px)
     if not best.parameters[2] > 0:
@@ -62,12 +65,16 @@ def fit_profile(
 
 
 def _simplest(
-    samples: Samples, noise: Noise, width_px: float, neighbours: tuple[float, ...]
+    samples: Samples, noise: Noise, width_px: float, neighbours: tuple[float, ...], rough: ProfileFit | None
 ) -> tuple[ProfileFit, Doubt]:
     """The Moffat, disc or doughnut with the greatest evidence; and the others as far as they may be true."""
     count = len(neighbours)
-    start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
-    moffat = fit_model(StarModel("moffat", count), start, samples, noise, enough=0.01)
+    model = StarModel("moffat", count)
+    if rough is None:
+        start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
+        moffat = fit_model(model, start, samples, noise, enough=0.01)
+    else:
+        moffat = fit_model(model, rough.parameters[model.linear :], samples, noise, rough.light_of(samples))
     light = moffat.light_of(samples)
     fits = [
         fit_model(StarModel(kind, form.size - SHAPES[kind]), form, samples, noise, light)
