@@ -74,9 +74,10 @@ def _is_alone(votes: Votes, trace: Trace) -> bool:
     size = _bin_rows(votes)
     anchor = float(trace.center((trace.length - 1) / 2))
     shift = np.rint((trace.center(votes.x) - anchor) / size).astype(np.intp)
-    votes_cast = votes.binned(size) / (votes.noise / np.float32(np.sqrt(size)))[:, None]
-    clipped = _straightened(np.minimum(np.maximum(votes_cast, -CLIP), CLIP), shift) * np.float32(np.sqrt(BLOCKS))
-    light = _straightened(votes.binned(size), shift)
+    straight = _straightened(votes.binned(size), shift)
+    votes_cast = straight / (votes.noise / np.float32(np.sqrt(size)))[:, None]
+    clipped = np.minimum(np.maximum(votes_cast, -CLIP), CLIP).mean(axis=0, keepdims=True) * np.float32(np.sqrt(BLOCKS))
+    light = straight.mean(axis=0, keepdims=True)
     together = 1
     while together <= 16 and light.shape[1] >= 8 * together:
         span = size * together
@@ -94,8 +95,8 @@ def _is_alone(votes: Votes, trace: Trace) -> bool:
 
 
 def _straightened(rows: Floats, shift: np.ndarray) -> Floats:
-    """Mean over the parts, each shifted, shape (1, rows)."""
+    """The parts, each shifted."""
     blocks, across = rows.shape
     places = np.minimum(np.maximum(np.arange(across) + shift[:, None], 0), across - 1)
     places += across * np.arange(blocks)[:, None]
-    return np.asarray(rows.ravel().take(places).mean(axis=0, keepdims=True))
+    return np.asarray(rows.ravel().take(places))

@@ -17,6 +17,7 @@ SEVERAL = 8
 WIDEST_LINE_PX = 5
 ABSURD = 1e12
 AT_ONCE = 64
+BAND = 256
 MIDDLE_TWO = 3.354  # the mean of the middle two of four numbers of a Gaussian is as good as that of so many
 
 Floats = NDArray[np.float32]
@@ -88,7 +89,7 @@ def sample_parts(frame: Frame, axis: Axis, columns: int | None) -> Parts | None:
 
 def _typical(frame: Frame, axis: Axis, places: Sequence[int], period: int) -> Floats:
     """Mean of the middle two of every four columns of each part, as stored; of less than four, the mean of all."""
-    planes = [_plane(frame, axis, place, period) for place in places]
+    planes = _planes(frame, axis, places, period)
     middle: list[NDArray[Any]] = []
     fours = len(planes) // 4
     for begin in range(fours):  # every fours-th, so that neighbours are in different fours
@@ -103,13 +104,26 @@ def _typical(frame: Frame, axis: Axis, places: Sequence[int], period: int) -> Fl
     return total
 
 
-def _plane(frame: Frame, axis: Axis, first: int, period: int) -> NDArray[Any]:
-    """One column of each part as stored, without absurd numbers; its shape as it lies on the frame."""
-    raw: NDArray[Any] = frame.raw[:, first::period][:, :BLOCKS] if axis == "x" else frame.raw[first::period][:BLOCKS]
-    if raw.dtype.kind in "ui" and raw.dtype.itemsize <= 2:  # compared as they are, and fast
-        return np.ascontiguousarray(raw, raw.dtype.newbyteorder("="))
-    plane = np.ascontiguousarray(raw, np.float32)
-    if raw.dtype.kind == "f" and not np.abs(plane).max() < ABSURD:  # NaN too
+def _planes(frame: Frame, axis: Axis, places: Sequence[int], period: int) -> list[NDArray[Any]]:
+    """For each place one column of each part as stored, without absurd numbers; shape as it lies on the frame."""
+    raw = frame.raw
+    small = raw.dtype.kind in "ui" and raw.dtype.itemsize <= 2  # compared as they are, and fast
+    shape = (raw.shape[0], BLOCKS) if axis == "x" else (BLOCKS, raw.shape[1])
+    planes = np.empty((len(places), *shape), raw.dtype.newbyteorder("=") if small else np.float32)
+    if axis == "y":
+        for plane, first in zip(planes, places, strict=True):
+            plane[:] = raw[first::period][:BLOCKS]
+    else:  # in bands of rows: neighbouring columns lie in the same lines of the cache
+        for begin in range(0, raw.shape[0], BAND):
+            band = slice(begin, begin + BAND)
+            for plane, first in zip(planes, places, strict=True):
+                plane[band] = raw[band, first::period][:, :BLOCKS]
+    return list(planes) if raw.dtype.kind != "f" else [_sound(plane) for plane in planes]
+
+
+def _sound(plane: Floats) -> Floats:
+    """The plane with the median in the place of absurd numbers."""
+    if not np.abs(plane).max() < ABSURD:  # NaN too
         sound = np.abs(plane) < ABSURD
         plane[~sound] = np.median(plane[sound]) if sound.any() else 0.0
     return plane

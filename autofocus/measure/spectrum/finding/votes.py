@@ -73,8 +73,9 @@ def collect_votes(frame: Frame, axis: Axis, columns: int | None) -> Votes | None
     every = max(1, across // 256)
     level = middle(parts.columns[:, ::every])
     residuals = parts.columns - level[:, None]
-    residuals = _without_single_rows(residuals, neighbour_noise(residuals, every))
     noise = neighbour_noise(residuals, every)
+    if _take_out_single_rows(residuals, noise):
+        noise = neighbour_noise(residuals, every)
     usable = noise > 0
     if not usable.any():
         noise = np.std(residuals, axis=1)
@@ -112,20 +113,21 @@ def steps_noise(steps: Floats) -> Floats:
     return np.asarray(lower.mean(axis=-1) / np.float32(0.5586 * np.sqrt(2.0)))
 
 
-def _without_single_rows(residuals: Floats, noise: Floats) -> Floats:
+def _take_out_single_rows(residuals: Floats, noise: Floats) -> bool:
     """Take out rows that stand out alone, in all parts or brightly in one: a bad row, a cosmic ray along the trace.
 
-    They are one pixel wide, which the image of a star never is.
+    They are one pixel wide, which the image of a star never is. Returns whether there were any.
     """
     nine = residuals[2:29:3]
     profile = _middle_of_three(*_middle_of_three(nine[:3], nine[3:6], nine[6:]))[None]
     profile -= middle(profile)
     least = np.float32(1.4826) * middle(np.abs(np.diff(profile))) + np.float32(1e-6)
-    for row in np.concatenate((_alone(profile, least)[1], _alone(-profile, least)[1])):
+    bad = np.concatenate((_alone(profile, least)[1], _alone(-profile, least)[1]))
+    for row in bad:
         residuals[:, row] = 0.5 * (residuals[:, row - 1] + residuals[:, row + 1])
     parts, rows = _alone(residuals, noise + np.float32(1e-6))
     residuals[parts, rows] = 0.5 * (residuals[parts, rows - 1] + residuals[parts, rows + 1])
-    return residuals
+    return bool(bad.size + rows.size)
 
 
 def _alone(profiles: Floats, noise: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
