@@ -73,16 +73,17 @@ def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Float
 
 
 def uncleaned(strip: Strip, width_px: float) -> CleanStrip:
-    """A strip as it is, without the background of its columns, for a first look by medians: nothing is replaced."""
+    """A strip as it is, all columns at the same background, for a first look by medians: nothing is replaced."""
     known = np.isfinite(strip.values)
     outer = away_from_trace(strip.offsets, np.asarray(known.any(axis=1)), width_px)
-    signal = strip.values - column_level(strip.values[outer]).astype(np.float32)
+    level = column_level(strip.values[outer])
+    signal = strip.values - (level - level.mean()).astype(np.float32)
     profile = _median_column(signal, known, outer)
     aside = np.sort(np.abs(profile[outer]))[: int(0.8 * np.count_nonzero(outer))]
     # The lower four fifths of absolute deviates have a mean of 0.5586 sigma; a median has 1.57 times a mean's variance.
     noise = Noise((float(aside.mean()) / 0.5586) ** 2 * strip.columns.size / 1.57, 0.0)
     one = np.ones(strip.columns.size)
-    return CleanStrip(strip, signal, profile, np.zeros(one.size), one, ~known, noise)
+    return CleanStrip(strip, signal, profile + level.mean(), np.zeros(one.size), one, ~known, noise)
 
 
 def _median_column(signal: Floats, known: Mask, outer: Mask) -> Doubles:

@@ -137,11 +137,12 @@ def fit_model(
 ) -> ProfileFit:
     """Fit, with weights from the noise at the *fitted* signal, so that chance does not weigh itself.
 
-    ``start`` gives the parameters that are not linear; the others follow from them. ``light`` is the starlight of each
-    sample if already known, else a few steps with even weights find it. The fit ends where a step would gain less than
-    ``enough`` in chi-squared: no parameter is then further than the root of that, in its errors, from where it is best.
+    ``start`` gives all parameters, or those that are not linear; the others then follow from them. ``light`` is the
+    starlight of each sample if already known, else a few steps with even weights find it. The fit ends where a step
+    would gain less than ``enough`` in chi-squared: no parameter is then further than the root of that, in its errors,
+    from where it is best.
     """
-    p = np.concatenate([np.zeros(model.linear), start])
+    p = start if start.size == model.size else np.concatenate([np.zeros(model.linear), start])
     if light is None:
         rough = fit_roughly(model, start, samples, noise)
         p, light = rough.parameters, rough.light_of(samples)

@@ -54,7 +54,7 @@ def fit_profile(
     doubt = Doubt()
     if like is not None and len(like.places) == len(neighbours):
         simple = StarModel(like.model.kind, len(neighbours), held=like.model.held)
-        best = fit_model(simple, like.parameters[like.model.linear :], samples, noise, like.light_of(samples))
+        best = fit_model(simple, like.parameters, samples, noise, like.light_of(samples))
     else:
         best, doubt = _simplest(samples, noise, width_px, neighbours, rough)
         if is_faint(best, samples, noise):
@@ -74,7 +74,7 @@ def _simplest(
         start = np.array([0.0, np.log(width_px), 0.1, *neighbours])
         moffat = fit_model(model, start, samples, noise, enough=0.01)
     else:
-        moffat = fit_model(model, rough.parameters[model.linear :], samples, noise, rough.light_of(samples))
+        moffat = fit_model(model, rough.parameters, samples, noise, rough.light_of(samples))
     light = moffat.light_of(samples)
     fits = [
         fit_model(StarModel(kind, form.size - SHAPES[kind]), form, samples, noise, light)
