@@ -49,10 +49,13 @@ def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: t
     window = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
     window &= np.abs(strip.offsets) <= half_window
     distance = strip.offsets[window].astype(np.float64)
-    star = fit.star(distance)
-    total = float(np.sum(profile[window] - fit.sky(distance) - fit.neighbours(distance)))
-    noise = float(np.sum(cleaned.noise.variance(star + fit.neighbours(distance)))) / strip.columns.size
-    slopes = fit.derivatives(distance).sum(axis=0)
+    derivatives = fit.derivatives(distance)
+    star, others = (
+        derivatives[:, part] @ fit.parameters[part] for part in (model.heights, slice(model.heights.stop, model.linear))
+    )
+    total = float(np.sum(profile[window] - fit.sky(distance) - others))
+    noise = float(np.sum(cleaned.noise.variance(star + others))) / strip.columns.size
+    slopes = derivatives.sum(axis=0)
     rest = slopes.copy()
     rest[model.heights] = 0.0
     rest[model.linear : model.places] = 0.0

@@ -7,6 +7,7 @@ approximation (MacKay 1992, Neural Comput. 4, 415).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,20 +29,32 @@ RIPPLE_GAIN = 3.0
 USUAL_WING = 0.3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ProfileFit:
-    """A fitted profile. ``chi2`` is per degree of freedom; ``log_evidence`` compares models of the same samples.
+    """A fitted profile. ``chi2`` is per degree of freedom; ``expected`` is the model at the samples ``fitted``, ADU.
 
-    ``expected`` is the model at the samples ``fitted``, ADU.
+    ``squares`` are those about its ``parameters``, and ``beliefs`` the rows of the priors among them.
     """
 
     model: StarModel
     parameters: Doubles
-    covariance: Doubles
+    squares: Squares
+    beliefs: Doubles
     chi2: float
-    log_evidence: float
     fitted: Samples
     expected: Doubles
+
+    @cached_property
+    def covariance(self) -> Doubles:
+        """That of the parameters."""
+        return self.squares.covariance
+
+    @cached_property
+    def log_evidence(self) -> float:
+        """Laplace's approximation, up to a constant common to models of the same samples and free parameters."""
+        _, log_det = np.linalg.slogdet(self.squares.normal)
+        believed = float(np.sum(np.log(np.sum(self.beliefs**2, axis=1))))
+        return 0.5 * (believed - self.squares.cost - float(log_det))
 
     @property
     def excess(self) -> float:
@@ -87,6 +100,8 @@ class ProfileFit:
 
     def neighbours(self, distance: Doubles) -> Doubles:
         """Light of the other stars at distances from the trace, ADU."""
+        if not self.model.neighbours:
+            return np.zeros(distance.size)
         heights = self.parameters[self.model.heights.stop : self.model.linear]
         return np.asarray(self.model.neighbour_columns(self.parameters, distance) @ heights)
 
@@ -179,8 +194,7 @@ def _least_squares(
     found = descend(squares(p), squares, low, high, steps, enough)
     left = found.left[:size]
     chi2 = float(left @ left) / max(size - max(model.size - len(values), 4), 1)
-    evidence = _evidence(found.cost, found.normal, rows)
-    return ProfileFit(model, found.p, found.covariance, chi2, evidence, samples, samples.value - left * error)
+    return ProfileFit(model, found.p, found, rows, chi2, samples, samples.value - left * error)
 
 
 def _first_heights(model: StarModel, p: Doubles, samples: Samples, weight: Doubles, y: Doubles) -> None:
@@ -189,12 +203,6 @@ def _first_heights(model: StarModel, p: Doubles, samples: Samples, weight: Doubl
     core = model.columns(p, samples.distance, samples.scale, samples.box)[:, keep] * weight
     normal = core.T @ core
     p[keep] = np.linalg.solve(normal + 1e-6 * np.diag(normal.diagonal() + 1e-30), core.T @ y)
-
-
-def _evidence(cost: float, normal: Doubles, rows: Doubles) -> float:
-    """Laplace's approximation of the log evidence, up to a constant common to models of the same free parameters."""
-    _, log_det = np.linalg.slogdet(normal)
-    return -0.5 * cost - 0.5 * float(log_det) + 0.5 * float(np.sum(np.log(np.sum(rows**2, axis=1))))
 
 
 def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise) -> ProfileFit:

@@ -141,15 +141,15 @@ def average(cleaned: CleanStrip, groups: int, core_px: float, rows: int = 1, *, 
     total = max(float(flux.mean()), 1e-9)
     level = cleaned.level - cleaned.level.mean()
     of = _median_of if medians else _mean_of
-    points: list[tuple[Doubles, ...]] = []
+    offsets, means, facts = [], [], []
     for chosen, part in parts:
         phase = strip.phase[part]
-        offset = strip.offsets[chosen] + phase.mean()
+        offsets.append(strip.offsets[chosen] + phase.mean())
         # Columns differ in level (sky lines, two amplifiers), and so would the groups.
-        mean = cleaned.profile[chosen] if isinstance(part, slice) else of(cleaned.values, chosen, part, level)
-        facts = (phase.size, float(flux[part].mean()) / total, float(np.sqrt(1.0 + 12.0 * phase.var())))
-        points.append((offset, mean, *(np.full(offset.size, fact, np.float64) for fact in facts)))
-    return Samples(*(np.concatenate(column) for column in zip(*points, strict=True)))
+        means.append(cleaned.profile[chosen] if isinstance(part, slice) else of(cleaned.values, chosen, part, level))
+        facts.append((phase.size, float(flux[part].mean()) / total, float(np.sqrt(1.0 + 12.0 * phase.var()))))
+    count, scale, box = np.repeat(np.array(facts).T, [offset.size for offset in offsets], axis=1)
+    return Samples(np.concatenate(offsets), np.concatenate(means), count, scale, box)
 
 
 def _mean_of(values: Floats, rows: Mask, columns: NDArray[np.intp], level: Doubles) -> Doubles:

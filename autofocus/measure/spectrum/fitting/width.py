@@ -80,6 +80,8 @@ def _simplest(
         fit_model(StarModel(kind, form.size - SHAPES[kind]), form, samples, noise, light)
         for kind, form in _starts_out_of_focus(moffat)
     ]
+    if not fits:
+        return moffat, Doubt()
 
     def standing(fit: ProfileFit) -> float:
         """The evidence with what is believed beforehand."""
