@@ -152,7 +152,7 @@ def table(seed=1):
     no("dark", lambda: n().add(20).frame(glow), "dark")
     no("bias two amplifiers", lambda: n().frame(amp_step_rows), "bias")
     no("bias overscan", lambda: n().frame(overscan), "bias")
-    no("bias bad lines", lambda: n().frame(bad_lines), "bad columns")
+    no("bias bad lines", lambda: n().frame(bad_lines), "bias")
     for lv in (300, 15000, 60000):
         no(f"flat {lv}", lambda lv=lv: flat(n(), lv).frame(), "flat")
         no(f"flat slit {lv}", lambda lv=lv: flat(n(), lv, slit=(60, 240)).frame(), "flat")

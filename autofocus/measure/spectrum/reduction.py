@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.reading import Reading, SpatialProfile, known, nothing
+from autofocus.measure.spectrum.finding.image import FAINTER_RIM, FARTHEST_RIMS
 from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
@@ -26,6 +27,7 @@ from autofocus.settings import MeasureSettings
 LOW_SNR = 7.0
 BLENDED_FRACTION = 0.02
 ASTRAY_WIDTHS = 1.7
+MOST_RIMS = 2
 
 
 def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
@@ -64,11 +66,15 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     reach = int(max(2.5 * (30 if wanted == "auto" else wanted), 6.0 * trace.width_px))
     places = places_beside(trace, verdict.others, 0.5 * (columns[0] + columns[1] - 1), reach + 2 * trace.width_px)
     found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, places)
-    if found is not None and _is_astray(trace, found.fit):
-        trace, moved = _about_middle(frame, trace, found.fit), found.fit.center
-        reach = max(reach, int(4.0 * trace.width_px))
-        rest = tuple(place - moved for place in found.fit.places)
-        found = fit_strip(cut_strip(frame, trace, columns, reach), trace.width_px, rest)
+    for _ in range(MOST_RIMS):
+        image = None if found is None else _whole_image(trace, found.fit)
+        if found is None or image is None:
+            break
+        middle, width_px = image
+        trace = _about_middle(frame, trace, middle, width_px)
+        reach = max(reach, int(4.0 * width_px))
+        rest = tuple(place - middle for place in found.fit.places if abs(place - middle) > 0.5 * width_px)
+        found = fit_strip(cut_strip(frame, trace, columns, reach), width_px, rest)
     width, error = (NAN, NAN) if found is None else believed_width(found.fit, found.doubt)
     if found is None or not 0.0 <= error < width:
         why = "what was followed has no width of its own: it is no trace, or cut off by the edge of the frame"
@@ -76,22 +82,34 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
     return _fill(frame, settings, trace, found, (width, error))
 
 
-def _is_astray(trace: Trace, fit: ProfileFit) -> bool:
-    """Whether what was followed is one rim of a doughnut, or some place on the flat top of a disc."""
+def _whole_image(trace: Trace, fit: ProfileFit) -> tuple[float, float] | None:
+    """Middle and width of the disc of which one rim, or some place on its flat top, was followed; None for none.
+
+    A flat image with another like it hardly further than its own width, or two, is one image: the rims of a doughnut,
+    however well two of them fit.
+    """
+    if not fit.radius > 0.0:
+        return None
+    width, heights = fit.rough_width, fit.parameters[fit.model.heights.stop : fit.model.linear]
+    top = float(fit.star(np.array([fit.center]))[0])
+    for place, height in zip(fit.places, heights, strict=True):
+        apart = abs(place - fit.center)
+        if width < apart < FARTHEST_RIMS * width and FAINTER_RIM < height / top < 1.0 / FAINTER_RIM:
+            return 0.5 * (place + fit.center), apart + width
     aside = abs(fit.center) > 0.5 * fit.radius
-    return fit.radius > 0.0 and (aside or fit.rough_width > ASTRAY_WIDTHS * trace.width_px)
+    return (fit.center, width) if aside or width > ASTRAY_WIDTHS * trace.width_px else None
 
 
-def _about_middle(frame: Frame, trace: Trace, fit: ProfileFit) -> Trace:
+def _about_middle(frame: Frame, trace: Trace, middle_px: float, width_px: float) -> Trace:
     """The trace followed once more, about the middle of the disc and at its width."""
     first, *others = trace.coefficients
-    moved = replace(trace, coefficients=(first + fit.center, *others), width_px=fit.rough_width)
+    moved = replace(trace, coefficients=(first + middle_px, *others), width_px=width_px)
     votes = collect_votes(frame, trace.axis, SEVERAL)
     if votes is None:
         return moved
     middle = float(moved.center(0.5 * (trace.length - 1)))
-    again = follow(votes, Ridge(middle, trace.slant_px, fit.rough_width, trace.significance))
-    return replace(again, width_px=fit.rough_width)
+    again = follow(votes, Ridge(middle, trace.slant_px, width_px, trace.significance))
+    return replace(again, width_px=width_px)
 
 
 def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -111,7 +129,7 @@ def _fill(
     fwhm, fwhm_err = width
     wanted = settings.half_window_px
     half_window = auto_half_window(fwhm) if wanted == "auto" else wanted
-    light = window_light(cleaned, fit, half_window, found.span)
+    light = window_light(cleaned, fit, half_window, found.span, found.bow)
     middle = 0.5 * (cleaned.strip.columns[0] + cleaned.strip.columns[-1])
     center = float(trace.center(middle)) + half_maximum_middle(fit)
     distance = cleaned.strip.offsets.astype(np.float64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.spectrum.fitting.bow import Bow
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
 from autofocus.measure.spectrum.fitting.profile import CleanStrip
 
@@ -37,7 +38,9 @@ def auto_half_window(fwhm_px: float) -> int:
     return max(LEAST_HALF_WINDOW_PX, int(np.ceil(2.0 * fwhm_px)))
 
 
-def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: tuple[int, int]) -> Light:
+def window_light(
+    cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: tuple[int, int], bow: Bow | None = None
+) -> Light:
     """Sum the averaged profile over ± ``half_window`` pixels of the trace, background and neighbours taken off.
 
     With Y the sum of the pixels and p the model, NSIG is Y - s·p and all the light (Y - s·p) / F(p); both are
@@ -61,16 +64,34 @@ def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: t
     rest[model.linear : model.places] = 0.0
     shared = fit.covariance @ slopes
     error = float(np.sqrt(max(noise - 2.0 * shared @ rest + rest @ fit.covariance @ rest, 0.0)))
+    ground = 0.0 if bow is None else _ground_error(cleaned, fit, window, span, bow)
     truncated = int(window.sum()) < 2 * half_window + 1
     light = fit.light
     if not light > 0:
-        return Light(total, error, float("nan"), float("nan"), truncated)
+        return Light(total, float(np.hypot(error, ground)), float("nan"), float("nan"), truncated)
     fraction = float(np.sum(star)) / light
     by_fraction = (slopes - rest - fraction * fit.light_gradient) / light
     change = rest + total / fraction * by_fraction
     corrected = max(noise - 2.0 * shared @ change + fit.excess * (change @ fit.covariance @ change), 0.0)
     added = fraction * np.sqrt(max(corrected - error**2, 0.0)) / max(abs(total), 1e-12)
-    return Light(total, error, float(np.clip(fraction, 0.0, 1.0)), float(added), truncated)
+    return Light(total, float(np.hypot(error, ground)), float(np.clip(fraction, 0.0, 1.0)), float(added), truncated)
+
+
+def _ground_error(
+    cleaned: CleanStrip, fit: ProfileFit, window: NDArray[np.bool_], span: tuple[int, int], bow: Bow
+) -> float:
+    """What is not known of a background that curves, or of rows that differ by more than noise, over the window."""
+    if bow.error == 0.0 and bow.scatter == 0.0:
+        return 0.0
+    offsets = cleaned.strip.offsets
+    sky = np.isfinite(cleaned.profile) & (offsets >= span[0]) & (offsets <= span[1])
+    sky &= np.abs(offsets - fit.center) > 1.5 * max(fit.rough_width, 1.0)
+    d = offsets.astype(np.float64)
+    line = np.column_stack([np.ones(d.size), d])
+    weights = line[window].sum(axis=0) @ np.linalg.pinv(line[sky])  # how the window's sum of the line hangs on its rows
+    per_row = window.astype(np.float64)
+    per_row[sky] -= weights
+    return float(np.hypot(bow.error * (per_row @ d**2), bow.scatter * np.sqrt(np.sum(np.square(per_row)))))
 
 
 def column_snr(cleaned: CleanStrip, star: Doubles) -> float:

@@ -87,6 +87,8 @@ def look_along(votes: Votes) -> Look:
     broken: list[tuple[Trace, Ridge]] = []
     for ridge in find_ridges(sums):
         trace = survey(votes, ridge)
+        if ridge.significance > SURE and trace.brightness < 0.0:
+            trace = survey(votes, ridge, near=True)
         (running if is_continuous(trace) else broken).append((trace, ridge))
     lamp, noise = most_lamp_light(votes), float(np.median(votes.noise))
     holes = _holes(votes, sums) if _could_be_ripples(running, lamp, noise) else []

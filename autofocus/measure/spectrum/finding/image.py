@@ -24,6 +24,7 @@ NARROWEST_BAND_PX = 20.0
 HALF_WAY_DOWN = 0.7
 STAR_WIDTHS = 2.0
 STEP = 2.0
+PEAKED = 20.0
 JUMP = 1.3
 FAR_JUMP = 5.0  # a star may be fainter than the sky whose edge is near
 RIM = 0.8  # of a doughnut, the rims stand higher than the middle
@@ -41,6 +42,33 @@ def join_rims(traces: list[Trace]) -> list[Trace]:
                 rest = [trace for trace in traces if trace is not first and trace is not other]
                 return sorted([_joined(first, other), *rest], key=lambda trace: -trace.brightness)
     return traces
+
+
+def without_crossing(traces: list[Trace]) -> list[Trace]:
+    """Brightest first, without lines that cross a brighter one: spectra of one slit never do; lines on a ring may."""
+    kept: list[Trace] = []
+    for trace in traces:
+        x = np.linspace(0.0, trace.length - 1.0, BLOCKS)
+        if not any(np.ptp(np.sign(trace.center(x) - other.center(x))) > 0 for other in kept):
+            kept.append(trace)
+    return kept
+
+
+def is_peaked(trace: Trace) -> bool:
+    """Whether one place along a trace is far brighter than the rest."""
+    return float(trace.flux.max()) > PEAKED * trace.brightness
+
+
+def cross(one: Trace, other: Trace) -> bool:
+    """Whether two ridges, one along each axis, are brightest where they meet: an emission line has no such partner."""
+    if not (is_peaked(one) and is_peaked(other)):
+        return False
+    meet = []
+    for trace, across in ((one, other), (other, one)):
+        brightest = (int(np.argmax(trace.flux)) + 0.5) * trace.length / BLOCKS
+        at = float(across.center((across.length - 1) / 2))
+        meet.append(abs(at - brightest) < 1.5 * trace.length / BLOCKS)
+    return all(meet)
 
 
 def _are_rims(first: Trace, other: Trace) -> bool:

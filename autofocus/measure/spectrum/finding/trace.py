@@ -67,13 +67,16 @@ class Trace:
         return bool(np.all((center > -0.5) & (center < self.across - 0.5)))
 
 
-def survey(votes: Votes, ridge: Ridge, *, hole: bool = False) -> Trace:
-    """The light of each part along the straight ridge, without following it; along a dip, the light that is missing."""
+def survey(votes: Votes, ridge: Ridge, *, hole: bool = False, near: bool = False) -> Trace:
+    """The light of each part along the straight ridge, without following it; along a dip, the light that is missing.
+
+    ``near``: above the inner half of its sides alone, as the outer one may hold the rim across the hole of a doughnut.
+    """
     line = np.array([ridge.center_px, 0.5 * ridge.slant_px, 0.0, 0.0])
     sigma = max(ridge.width_px / 2.0, 1.0)
     cut = _cut(votes, _powers(votes) @ line, sigma)
     values = -cut.values if hole else cut.values
-    return _as_trace(votes, ridge, line, sigma, _weigh(cut, values - _higher_side(cut, values), sigma))
+    return _as_trace(votes, ridge, line, sigma, _weigh(cut, values - _higher_side(cut, values, near=near), sigma))
 
 
 def follow(votes: Votes, ridge: Ridge, straight: int = 2) -> Trace:
@@ -196,9 +199,10 @@ def _both_sides(cut: _Cut) -> Floats:
     return middle(sides)[:, None]
 
 
-def _higher_side(cut: _Cut, values: Floats) -> Floats:
+def _higher_side(cut: _Cut, values: Floats, *, near: bool) -> Floats:
     """The same, of the side that is higher over all parts, so that a step is no light."""
-    sides = (slice(None, cut.half), slice(-cut.half, None))
+    far = cut.half // 2 if near else 0
+    sides = (slice(far, cut.half), slice(-cut.half, -far or None))
     levels = [middle(values[:, side]) for side in sides if cut.inside is None or cut.inside[:, side].mean() > 0.5]
     if not levels:
         return np.zeros((BLOCKS, 1), np.float32)

@@ -18,9 +18,19 @@ from autofocus.measure.spectrum.finding.candidates import (
 )
 from autofocus.measure.spectrum.finding.clear import clear_trace
 from autofocus.measure.spectrum.finding.faint import faint_trace
-from autofocus.measure.spectrum.finding.image import continuum, edge_contrast, is_slope, is_step, join_rims, louder_on
+from autofocus.measure.spectrum.finding.image import (
+    continuum,
+    cross,
+    edge_contrast,
+    is_peaked,
+    is_slope,
+    is_step,
+    join_rims,
+    louder_on,
+    without_crossing,
+)
 from autofocus.measure.spectrum.finding.ridge import Ridge
-from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, FEW, SEVERAL
+from autofocus.measure.spectrum.finding.sampling import ABSURD, FEW, SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.measure.spectrum.finding.votes import Votes, collect_votes
 from autofocus.model import Axis, Frame
@@ -35,7 +45,6 @@ STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
 STEADY_LIGHT = 0.3
-PEAKED = 20.0
 MOST_ACROSS = 0.25
 
 
@@ -114,7 +123,7 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
         lit = [one for one in seen if one.look.votes.axis not in dark]
         seen = sorted(lit + _look(frame, tuple(dark), sampled), key=lambda one: axes.index(one.look.votes.axis))
         best = min(seen, key=lambda one: one.cost, default=None)
-        if len(seen) == 2 and any(_cross(one, other) for one in seen[0].traces for other in seen[1].traces):
+        if len(seen) == 2 and any(cross(one, other) for one in seen[0].traces for other in seen[1].traces):
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
             return Verdict(best.traces[0], best.traces[1:])
@@ -138,26 +147,9 @@ def _look(frame: Frame, axes: tuple[Axis, ...], sampled: int | None) -> list[_Se
         if votes is None:
             continue
         seen.append(_followed(frame, look_along(votes)))
-        if seen[0].cost <= 1.0 and not _is_peaked(seen[0].traces[0]):
+        if seen[0].cost <= 1.0 and not is_peaked(seen[0].traces[0]):
             break
     return seen
-
-
-def _is_peaked(trace: Trace) -> bool:
-    """Whether one place along a trace is far brighter than the rest."""
-    return float(trace.flux.max()) > PEAKED * trace.brightness
-
-
-def _cross(one: Trace, other: Trace) -> bool:
-    """Whether two ridges, one along each axis, are brightest where they meet: an emission line has no such partner."""
-    if not (_is_peaked(one) and _is_peaked(other)):
-        return False
-    meet = []
-    for trace, across in ((one, other), (other, one)):
-        brightest = (int(np.argmax(trace.flux)) + 0.5) * trace.length / BLOCKS
-        at = float(across.center((across.length - 1) / 2))
-        meet.append(abs(at - brightest) < 1.5 * trace.length / BLOCKS)
-    return all(meet)
 
 
 def _followed(frame: Frame, look: Look) -> _Seen:
@@ -171,7 +163,7 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     images = join_rims(_apart(sound))
     while images and is_step(votes, images[0]):
         images = images[1:]
-    traces = _without_nested(votes, _apart(images))
+    traces = _without_nested(votes, without_crossing(_apart(images)))
     contrasts = [edge_contrast(votes, trace) for trace in traces]
     lamps = [
         trace

@@ -18,6 +18,13 @@ from autofocus.model import Axis, Frame
 Real = TypeVar("Real", np.float32, np.float64)
 
 MOST_BINS = 512
+MOST_BAD_ROWS = 5
+BAD_ROW_SIGMAS = 5.0
+BESIDE_ROWS = 8
+SPOILED = 6  # parts at either end, by rays and lines
+MOST_GROUPS = 64
+SHARP = 0.05  # of its height, a pixel beside the two that share a star of 1.3 px FWHM has 0.08
+SAME = 0.15  # the light of a star changes more along a frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +123,8 @@ def steps_noise(steps: Floats) -> Floats:
 def _take_out_single_rows(residuals: Floats, noise: Floats) -> bool:
     """Take out rows that stand out alone, in all parts or brightly in one: a bad row, a cosmic ray along the trace.
 
-    They are one pixel wide, which the image of a star never is. Returns whether there were any.
+    They are one pixel wide, which the image of a star never is; of several side by side see `_bad_groups`. Returns
+    whether there were any.
     """
     nine = residuals[2:29:3]
     profile = _middle_of_three(*_middle_of_three(nine[:3], nine[3:6], nine[6:]))[None]
@@ -125,9 +133,46 @@ def _take_out_single_rows(residuals: Floats, noise: Floats) -> bool:
     bad = np.concatenate((_alone(profile, least)[1], _alone(-profile, least)[1]))
     for row in bad:
         residuals[:, row] = 0.5 * (residuals[:, row - 1] + residuals[:, row + 1])
+    sides = ((residuals, profile[0]), (-residuals, -profile[0]))
+    groups = [group for side in sides for group in _bad_groups(*side, float(least[0]), noise)]
+    for first, last in groups:
+        residuals[:, first:last] = 0.5 * (residuals[:, first - 1] + residuals[:, last])[:, None]
     parts, rows = _alone(residuals, noise + np.float32(1e-6))
     residuals[parts, rows] = 0.5 * (residuals[parts, rows - 1] + residuals[parts, rows + 1])
-    return bool(bad.size + rows.size)
+    return bool(bad.size + rows.size + len(groups))
+
+
+def _bad_groups(residuals: Floats, profile: Floats, least: float, noise: Floats) -> list[tuple[int, int]]:
+    """The first row, and the one after the last, of bad rows side by side.
+
+    They rise and fall within one pixel, which no star does, be it ever so sharp, lie on the same rows in all parts, and
+    are as bright in all of them.
+    """
+    rises = np.diff(profile)
+    groups: list[tuple[int, int]] = []
+    for first in np.flatnonzero(rises > BAD_ROW_SIGMAS * least)[:MOST_GROUPS] + 1:
+        falls = np.flatnonzero(rises[first : first + MOST_BAD_ROWS] < -0.5 * rises[first - 1])
+        last = int(first + 1 + falls[0]) if falls.size else 0
+        if last > first + 1 and _is_bad_group(residuals, int(first), last, noise):
+            groups.append((int(first), last))
+    return groups
+
+
+def _is_bad_group(residuals: Floats, first: int, last: int, noise: Floats) -> bool:
+    """Whether nothing lies on the rows before and after a group, while all of it is as bright in all parts."""
+    low, high = max(first - BESIDE_ROWS, 0), min(last + BESIDE_ROWS, residuals.shape[1])
+    middle_parts = np.sort(residuals[:, low:high], axis=0)[SPOILED:-SPOILED].mean(axis=0)
+    inner = slice(first - low, last - low)
+    base = float(middle(np.delete(middle_parts, np.s_[inner])))
+    height = float(middle_parts[inner].min()) - base
+    beside = float(np.abs(middle_parts[[inner.start - 1, inner.stop]] - base).max())
+    each = float(np.median(noise))
+    if beside > max(SHARP * height, 3.0 * each / np.sqrt(residuals.shape[0])):
+        return False
+    light = np.sort(residuals[:, first:last].mean(axis=1))
+    chance = 2.4 * each / np.sqrt(last - first)  # from the fourth of 32 numbers of a Gaussian to the fourth last
+    differ = np.sqrt(max(float(light[-4] - light[3]) ** 2 - chance**2, 0.0))
+    return bool(differ < SAME * height)
 
 
 def _alone(profiles: Floats, noise: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

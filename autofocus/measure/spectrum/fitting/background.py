@@ -11,6 +11,13 @@ Mask = NDArray[np.bool_]
 
 STEP_SIGMAS = 8.0
 STEP_PX = 8
+PIECE_PX = 12
+LEAST_PIECES = 3
+UNEVEN_SIGMAS = 6.0
+LOUD = 1.3
+MEDIAN_STEP = 0.9539  # of two numbers of a Gaussian: 0.6745 times the root of two
+CURVED = 0.6  # of what neighbouring pieces differ by, a straight line between them may be off, at a sharp edge
+MEDIAN_VARIANCE = 1.57  # of a median, relative to that of a mean
 
 
 def away_from_trace(offsets: NDArray[np.intp], usable: Mask, width_px: float) -> Mask:
@@ -25,6 +32,55 @@ def column_level(outer: Floats) -> Doubles:
     if outer.size == 0:
         return np.zeros(outer.shape[1])
     return column_median(outer, np.isfinite(outer))
+
+
+def local_level(values: Floats, offsets: NDArray[np.intp], outer: Mask) -> tuple[Floats, Doubles, Doubles]:
+    """Background of each column, where it changes along the column that of each pixel; and its noise.
+
+    A sky line that leans, or is bent as a slit is, crosses a column within a few rows: one level for all of it would
+    make its flanks impossible pixels. Medians of pieces of a dozen rows follow it, with straight lines between them;
+    what all columns have in common, a star beside or a slope, is left alone.
+
+    Returns
+    -------
+    level : ndarray
+        ADU, shape of the values, or one row of it where all columns are even.
+    loud : ndarray
+        Noise of a pixel of each column away from the trace relative to the typical column, 1 or more.
+    unsure : ndarray
+        How far the level of each column may be off between the pieces, ADU; 0 where it is even.
+    """
+    level = column_level(values[outer]).astype(np.float32)[None]
+    even = np.ones(values.shape[1]), np.zeros(values.shape[1])
+    sides = [np.flatnonzero(outer & (side * offsets > 0))[::side] for side in (-1, 1)]  # outward
+    whole = [rows[: rows.size // PIECE_PX * PIECE_PX].reshape(-1, PIECE_PX) for rows in sides]
+    pieces = np.concatenate([whole[0][::-1], whole[1]])
+    if len(pieces) < LEAST_PIECES:
+        return level, *even
+    rows = values[pieces] - level
+    if not np.isfinite(rows).all():
+        rows = np.where(np.isfinite(rows), rows, np.float32(0.0))
+    half = PIECE_PX // 2
+    steps = np.abs(rows[:, 1::2] - rows[:, ::2]).reshape(-1, level.size)
+    noise = np.partition(steps, len(steps) // 2, axis=0)[len(steps) // 2] / np.float32(MEDIAN_STEP)
+    usual = median(noise.astype(np.float64))
+    if not usual > 0.0:
+        return level, *even
+    medians = np.partition(rows, (half - 1, half), axis=1)[:, half - 1 : half + 1].mean(axis=1)
+    medians -= np.partition(medians, level.size // 2, axis=1)[
+        :, level.size // 2, None
+    ]  # all have it: no line that leans
+    chi2 = np.square(medians).sum(axis=0) * (PIECE_PX / MEDIAN_VARIANCE) / np.square(np.maximum(noise, 0.5 * usual))
+    uneven = chi2 > len(pieces) + UNEVEN_SIGMAS * np.sqrt(2.0 * len(pieces))
+    loud = np.where(noise > LOUD * usual, noise / usual, 1.0)
+    if not uneven.any():
+        return level, loud, even[1]
+    places = offsets[pieces].mean(axis=1)
+    between = np.array([np.interp(offsets, places, unit) for unit in np.eye(len(pieces))]).T
+    local = np.repeat(level, offsets.size, axis=0)
+    local[:, uneven] += (between @ medians[:, uneven]).astype(np.float32)
+    unsure = np.where(uneven, CURVED * np.abs(np.diff(medians, axis=0)).max(axis=0), 0.0)
+    return local, loud, unsure
 
 
 def column_median(values: Floats | Doubles, chosen: Mask) -> Doubles:
@@ -62,15 +118,17 @@ def straight_span(offsets: NDArray[np.intp], profile: Doubles, error: float, inn
     tuple of int
         First and last offset to use.
     """
-    ends = []
+    ends, known = [], np.isfinite(profile)
+    usual = median(profile[known & (np.abs(offsets) > inner_px)])
     for side in (-1, 1):
-        order = np.flatnonzero((side * offsets > inner_px) & np.isfinite(profile))[::side]
-        ends.append(int(offsets[order[_first_step(profile[order], error)]]) if order.size else int(side * inner_px))
+        order = np.flatnonzero((side * offsets > inner_px) & known)[::side]
+        last = _first_step(profile[order], error, usual)
+        ends.append(int(offsets[order[last]]) if order.size else int(side * inner_px))
     return ends[0], ends[1]
 
 
-def _first_step(values: Doubles, error: float) -> int:
-    """Index of the last value before a step, outward; the last of all where there is none."""
+def _first_step(values: Doubles, error: float, level: float) -> int:
+    """Index of the last value before a step, outward, from the usual ``level``; the last of all where there is none."""
     size = STEP_PX
     last = values.size - 1
     if values.size < 3 * size:
@@ -79,19 +137,24 @@ def _first_step(values: Doubles, error: float) -> int:
     noise = error * np.sqrt(2.0 / size)
     usual = median(change)
     spread = 1.4826 * median(np.abs(change - usual))
+    at = int(np.argmin(change))
+    drop = change[at]
+    beyond = values[at + size : at + 2 * size].mean()
+    if drop < -STEP_SIGMAS * noise and beyond < level + 0.5 * drop and _is_abrupt(values, at + size, drop):
+        return max(at + size - 3, 0)  # far below the usual: the end of a slit, though another begins beyond
     at = int(np.argmax(np.abs(change - usual)))
     height = change[at] - usual
-    if abs(height) < max(STEP_SIGMAS * noise, 5.0 * spread):
-        return last
-    # A slope changes little over a few pixels: a step is all there at once.
-    middle = at + size
-    abrupt = values[middle + 1 : middle + 3].mean() - values[middle - 3 : middle - 1].mean()
-    if abrupt / height < 0.7:
+    if abs(height) < max(STEP_SIGMAS * noise, 5.0 * spread) or not _is_abrupt(values, at + size, height):
         return last
     beyond = values[at + size : at + 5 * size]
     before = values[max(0, at - size) : at + size]
     kept = (median(beyond) - median(before)) / height
     return max(at + size - 3, 0) if kept > 0.6 else last
+
+
+def _is_abrupt(values: Doubles, at: int, height: float) -> bool:
+    """Whether a change is all there at once: a slope changes little over a few pixels."""
+    return bool((values[at + 1 : at + 3].mean() - values[at - 3 : at - 1].mean()) / height >= 0.7)
 
 
 def _change(values: Doubles, size: int) -> Doubles:

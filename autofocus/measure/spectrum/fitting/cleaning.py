@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.fitting.background import away_from_trace, column_level, column_median, median
+from autofocus.measure.spectrum.fitting.background import (
+    away_from_trace,
+    column_level,
+    column_median,
+    local_level,
+    median,
+)
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Noise, Strip
 
 Doubles = NDArray[np.float64]
@@ -22,10 +28,10 @@ DARKEST = 0.25  # of the rows, where a star covers all of them
 def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Floats | None = None) -> CleanStrip:
     """Replace what no column of a spectrum can show.
 
-    Each column is predicted as its own level plus its own light times the profile. A pixel further from that than
-    6 σ plus a fifth of the signal about it is a cosmic ray, a hot or a dead pixel; with it go its neighbours beyond
-    3 σ. The fifth leaves room for what the prediction does not know (the phase of a sharp trace, changing
-    seeing), so that a clean frame stays as it is.
+    Each column is predicted as its own level (see `local_level`) plus its own light times the profile. A pixel
+    further from that than 6 σ plus a fifth of the signal about it is a cosmic ray, a hot or a dead pixel; with it go
+    its neighbours beyond 3 σ. The fifth leaves room for what the prediction does not know (the phase of a sharp
+    trace, changing seeing), so that a clean frame stays as it is.
 
     Parameters
     ----------
@@ -42,8 +48,8 @@ def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Float
     known = np.isfinite(values)
     usable = np.asarray(known.any(axis=1))
     outer = away_from_trace(strip.offsets, usable, width_px)
-    level = column_level(values[outer] if star is None else values[outer] - star[outer])
-    signal = values - level.astype(np.float32)
+    level, loud, unsure = local_level(values if star is None else values - star, strip.offsets, outer)
+    signal = values - level
     if not known.all():
         signal[~known] = 0.0
     if star is None:
@@ -58,7 +64,7 @@ def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Float
     noise = _noise(residual, expected, known, outer, taken, quantum)
     for _ in range(MOST_LOOKS):
         # A ray widens the noise of its row, and hides a lesser one there until it is gone.
-        rejected = known & _impossible(residual, expected, noise)
+        rejected = known & _impossible(residual, expected, noise, loud, unsure)
         again = rejected | ~known
         if np.array_equal(again, bad):
             break
@@ -66,10 +72,11 @@ def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Float
         noise = _noise(residual, expected, ~bad, outer, taken, quantum)
     cleaned = strip.values
     if bad.any():
-        replaced = expected + level.astype(np.float32)
+        replaced = expected + level
         cleaned = np.where(bad, replaced if rest is None else replaced + rest, strip.values)
         cleaned[~usable] = np.nan
-    return CleanStrip(strip, cleaned, cleaned.mean(axis=1, dtype=np.float64), level, flux, bad & known, noise)
+    at_trace = level[strip.offsets.size // 2 if len(level) > 1 else 0].astype(np.float64)
+    return CleanStrip(strip, cleaned, cleaned.mean(axis=1, dtype=np.float64), at_trace, flux, bad & known, noise)
 
 
 def uncleaned(strip: Strip, width_px: float) -> CleanStrip:
@@ -92,16 +99,19 @@ def _median_column(signal: Floats, known: Mask, outer: Mask) -> Doubles:
     return profile - median(profile[outer])
 
 
-def _impossible(residual: Floats, expected: Floats, noise: Noise) -> Mask:
-    """The pixels that noise and the shape of a profile cannot explain, and their neighbours as far as they are hit."""
+def _impossible(residual: Floats, expected: Floats, noise: Noise, loud: Doubles, unsure: Doubles) -> Mask:
+    """The pixels that noise and the shape of a profile cannot explain, and their neighbours as far as they are hit.
+
+    A column under a sky line is as ``loud`` as its photons make it, and its level ``unsure`` where the line leans.
+    """
     least = np.sqrt(noise.read_variance + noise.shot_factor * expected.min(axis=1))
     if not (np.maximum(residual.max(axis=1), -residual.min(axis=1)) > REJECT_SIGMAS * least).any():
         return np.zeros(residual.shape, dtype=bool)
     around = expected.copy()
     np.maximum(around[1:], expected[:-1], out=around[1:])
     np.maximum(around[:-1], expected[1:], out=around[:-1])
-    excess = np.abs(residual) - SHAPE_TOLERANCE * around
-    sigma = np.sqrt(noise.read_variance + noise.shot_factor * expected)
+    excess = np.abs(residual) - SHAPE_TOLERANCE * around - unsure.astype(np.float32)
+    sigma = np.sqrt(noise.read_variance * np.square(loud).astype(np.float32) + noise.shot_factor * expected)
     rejected = np.asarray(excess > REJECT_SIGMAS * sigma)
     if rejected.any():
         near = rejected.copy()

@@ -17,6 +17,11 @@ Mask = NDArray[np.bool_]
 STAR_SIGMAS = 5.5
 FAINTEST = 0.01
 ROW_SIGMAS = 8.0
+MOST_BAD_ROWS = 5
+NARROWER = 0.75
+BESIDE = 0.3
+AS_WIDE = 1.2
+BESIDE_WIDE = 0.1  # beside so many rows a star has a quarter of what is on the outermost
 LEAST_LEFT = 25.0  # in chi-squared: neither a star nor a row leaves less
 
 
@@ -37,7 +42,7 @@ def unexplained(
     if np.sum(np.square(left / error)) < left.size + LEAST_LEFT:
         return None, np.zeros(left.size, dtype=bool)
     inside = fit.radius + 1.5 * fit.blur_width
-    bad = bad_rows(left / error) & (np.abs(samples.distance - fit.center) > inside)
+    bad = bad_rows(samples.distance, left / error, fit.rough_width) & (np.abs(samples.distance - fit.center) > inside)
     place = unexplained_star(samples.distance[~bad], left[~bad], error[~bad], fit, faintest)
     if place is not None and fit.radius > 0.0 and abs(place - fit.center) < inside:
         place = None  # what a disc leaves within itself is its own
@@ -75,9 +80,21 @@ def unexplained_star(
     return None
 
 
-def bad_rows(sigmas: Doubles) -> Mask:
-    """Samples that stand out alone from what the fit leaves: a hot or dead row along an unslanted trace."""
+def bad_rows(distance: Doubles, sigmas: Doubles, width_px: float) -> Mask:
+    """Samples that stand out from what the fit leaves within fewer rows than a star of this width: hot or dead rows.
+
+    Along an unslanted trace one may, or a few side by side; what rises and falls from one to the next is no star.
+    """
+    order = np.argsort(distance, kind="stable")
+    size, ordered = np.abs(sigmas[order]), np.zeros(sigmas.size, dtype=bool)
+    for count in range(1, max(1, min(int(AS_WIDE * width_px), MOST_BAD_ROWS)) + 1):
+        sharp = BESIDE if count <= max(NARROWER * width_px, 1.0) else BESIDE_WIDE
+        if size.size < count + 2:
+            break
+        inner = np.lib.stride_tricks.sliding_window_view(size[1:-1], count).min(axis=1)
+        beside = np.maximum(size[: -count - 1], size[count + 1 :])
+        for first in np.flatnonzero((inner > ROW_SIGMAS) & (beside < sharp * inner)):
+            ordered[first + 1 : first + 1 + count] = True
     alone = np.zeros(sigmas.size, dtype=bool)
-    beside = np.maximum(np.abs(sigmas[:-2]), np.abs(sigmas[2:]))
-    alone[1:-1] = (np.abs(sigmas[1:-1]) > ROW_SIGMAS) & (beside < 0.3 * np.abs(sigmas[1:-1]))
+    alone[order] = ordered
     return alone

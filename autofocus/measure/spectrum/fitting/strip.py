@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autofocus.measure.spectrum.fitting.background import straight_span
+from autofocus.measure.spectrum.fitting.background import median, straight_span
 from autofocus.measure.spectrum.fitting.belief import Doubt
+from autofocus.measure.spectrum.fitting.bow import Bow, bow
 from autofocus.measure.spectrum.fitting.cleaning import clean, uncleaned
 from autofocus.measure.spectrum.fitting.half_maximum import missed_width
 from autofocus.measure.spectrum.fitting.ladder import is_faint
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_roughly, with_ripples
-from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, unexplained
+from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, STAR_SIGMAS, bad_rows, unexplained
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
 from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.fitting.width import fit_profile
@@ -26,19 +27,22 @@ UNMOVED = 0.05  # of an error
 SAMPLES_PER_WIDTH = 15
 WIDTH_WITHOUT_PHASE = 8.0
 BRIGHT = 0.2
+FAR_WIDTHS = 2.0
+ASIDE_WIDTHS = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedStrip:
     """A strip cleaned with its own model, the model, and the offsets between which the background is straight.
 
-    ``doubt`` is what else its width may be.
+    ``doubt`` is what else its width may be, ``bow`` what was taken off a background that curves.
     """
 
     cleaned: CleanStrip
     fit: ProfileFit
     span: tuple[int, int]
     doubt: Doubt
+    bow: Bow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +62,16 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     cleaned, used = _first_cleaned(strip, width_px, neighbours)
     width_px = width_px if used is None else used.rough_width
     span = _span(cleaned, width_px)
+    curved = _bow(cleaned, span, width_px)
+    if curved.curvature != 0.0:
+        strip = replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
+        cleaned, used = _first_cleaned(strip, width_px, neighbours)
+        span = _span(cleaned, width_px)
     found = _fit_cleaned(cleaned, span, width_px, neighbours, None, used)
     if found is None:
         return None
     if used is not None and _is_settled(cleaned, used, found.fit):
-        return FittedStrip(cleaned, found.fit, span, found.doubt)
+        return FittedStrip(cleaned, found.fit, span, found.doubt, curved)
     for _ in range(MOST_PASSES - 1):
         before, width_px = found, found.plain.rough_width
         cleaned = _clean_with(strip, found.fit, width_px)
@@ -74,7 +83,7 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
             found = replace(found, doubt=replace(before.doubt, missed_px=found.doubt.missed_px))
         if abs(np.log(found.plain.rough_width / width_px)) < SETTLED:
             break
-    return FittedStrip(cleaned, found.fit, span, found.doubt)
+    return FittedStrip(cleaned, found.fit, span, found.doubt, curved)
 
 
 def _first_cleaned(
@@ -120,16 +129,29 @@ def _is_settled(cleaned: CleanStrip, used: ProfileFit, found: ProfileFit) -> boo
     return float(np.sum(np.square(change) / variance)) * cleaned.strip.columns.size < UNMOVED**2
 
 
+def _row_noise(cleaned: CleanStrip) -> float:
+    """Noise of a dark row of the averaged profile, ADU."""
+    return float(np.sqrt(cleaned.noise.read_variance / cleaned.strip.columns.size))
+
+
 def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
-    """Between which offsets the background of the averaged profile is straight."""
-    noise = float(np.sqrt(cleaned.noise.read_variance / cleaned.strip.columns.size))
-    return straight_span(cleaned.strip.offsets, cleaned.profile, noise, 3.0 * width_px + 3.0)
+    """Between which offsets no step interrupts the background of the averaged profile."""
+    return straight_span(cleaned.strip.offsets, cleaned.profile, _row_noise(cleaned), 3.0 * width_px + 3.0)
+
+
+def _bow(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Bow:
+    """How the background of the averaged profile curves."""
+    noise = _row_noise(cleaned)
+    return bow(cleaned.strip.offsets, cleaned.profile, noise, span, width_px, 3.0 * width_px + 3.0)
 
 
 def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
     rows = max(1, int(width_px / SAMPLES_PER_WIDTH))
     samples = average(cleaned, _groups(cleaned, width_px), 2.5 * width_px + 2.0, rows)
-    return samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
+    samples = samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
+    above = (samples.value - median(samples.value)) / cleaned.noise.of(samples, 0.0)
+    aside = np.abs(samples.distance) > ASIDE_WIDTHS * width_px
+    return samples.only(~(aside & bad_rows(samples.distance, above, width_px)))
 
 
 def _fit_cleaned(
@@ -143,6 +165,9 @@ def _fit_cleaned(
     """Fit, and fit again for every star and bad row that the fit before has left; then with ripples on top."""
     samples = _samples(cleaned, span, width_px)
     found = fit_profile(samples, cleaned.noise, width_px, neighbours, None if before is None else before.plain, rough)
+    if before is None and found is not None and _has_left(found[0], width_px):
+        neighbours = (*neighbours, found[0].center)
+        found = fit_profile(samples, cleaned.noise, width_px, neighbours)
     for left in reversed(range(MOST_UNKNOWN + 1)):
         if found is None:
             return None
@@ -152,7 +177,7 @@ def _fit_cleaned(
             return None  # there is no peak
         # Ripples could take a bright star for their own; without them a star's wings could be taken for a faint one.
         place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
-        if place is None and rich is not fit:
+        if place is None and rich is not fit and not bad.any():
             place, bad = unexplained(samples, rich, cleaned.noise)
         if left == 0 or (place is None and not bad.any()):
             return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
@@ -160,6 +185,14 @@ def _fit_cleaned(
         neighbours = neighbours if place is None else (*neighbours, place)
         found = fit_profile(samples, cleaned.noise, width_px, neighbours)
     return None
+
+
+def _has_left(fit: ProfileFit, width_px: float) -> bool:
+    """Whether a fit has gone to another star, whose light was no part of the noise while it was not known of."""
+    narrow = fit.radius == 0.0 and fit.rough_width < FAR_WIDTHS * width_px
+    sure = fit.parameters[2] > STAR_SIGMAS * np.sqrt(fit.covariance[2, 2])
+    alone = all(abs(place - fit.center) > width_px for place in fit.places)
+    return bool(narrow and sure and alone) and abs(fit.center) > FAR_WIDTHS * width_px
 
 
 def _groups(cleaned: CleanStrip, width_px: float) -> int:
