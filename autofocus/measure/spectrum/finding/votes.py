@@ -23,6 +23,7 @@ BAD_ROW_SIGMAS = 5.0
 BESIDE_ROWS = 8
 SPOILED = 6  # parts at either end, by rays and lines
 MOST_GROUPS = 64
+FLANK = 0.3
 SHARP = 0.05  # of its height, a pixel beside the two that share a star of 1.3 px FWHM has 0.08
 SAME = 0.15  # the light of a star changes more along a frame
 
@@ -153,7 +154,9 @@ def _bad_groups(residuals: Floats, profile: Floats, least: float, noise: Floats)
     for first in np.flatnonzero(rises > BAD_ROW_SIGMAS * least)[:MOST_GROUPS] + 1:
         falls = np.flatnonzero(rises[first : first + MOST_BAD_ROWS] < -0.5 * rises[first - 1])
         last = int(first + 1 + falls[0]) if falls.size else 0
-        if last > first + 1 and _is_bad_group(residuals, int(first), last, noise):
+        if last <= first + 1 or profile[[first - 1, last]].max() > FLANK * profile[first:last].min() + 3.0 * least:
+            continue  # most stars go here
+        if _is_bad_group(residuals, int(first), last, noise):
             groups.append((int(first), last))
     return groups
 

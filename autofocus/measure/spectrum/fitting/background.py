@@ -62,11 +62,11 @@ def local_level(values: Floats, offsets: NDArray[np.intp], outer: Mask) -> tuple
         rows = np.where(np.isfinite(rows), rows, np.float32(0.0))
     half = PIECE_PX // 2
     steps = np.abs(rows[:, 1::2] - rows[:, ::2]).reshape(-1, level.size)
-    noise = np.partition(steps, len(steps) // 2, axis=0)[len(steps) // 2] / np.float32(MEDIAN_STEP)
+    noise = np.sort(steps, axis=0)[len(steps) // 2] / np.float32(MEDIAN_STEP)
     usual = median(noise.astype(np.float64))
     if not usual > 0.0:
         return level, *even
-    medians = np.partition(rows, (half - 1, half), axis=1)[:, half - 1 : half + 1].mean(axis=1)
+    medians = np.sort(rows, axis=1)[:, half - 1 : half + 1].mean(axis=1)
     medians -= np.partition(medians, level.size // 2, axis=1)[
         :, level.size // 2, None
     ]  # all have it: no line that leans

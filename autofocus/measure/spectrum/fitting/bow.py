@@ -58,9 +58,11 @@ def bow(
         fitted = np.linalg.lstsq(design[good], y[good], rcond=None)[0]
         left = y - design @ fitted
         spread = max(1.4826 * median(np.abs(left[good])), error)
-        good = np.abs(left) < OUTLYING * spread
+        before, good = good, np.abs(left) < OUTLYING * spread
         if np.count_nonzero(good) < 2 * LEAST_ROWS:
             return Bow()
+        if np.array_equal(good, before):
+            break
     square = float(np.sum(np.square(left[good])) / (np.count_nonzero(good) - design.shape[1]))
     steps = float(np.mean(np.square(np.diff(left[good])))) / 2.0
     scatter = float(np.sqrt(max(min(square, steps) - error**2 * (1.0 + 3.0 * np.sqrt(2.0 / d.size)), 0.0)))

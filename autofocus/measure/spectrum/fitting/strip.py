@@ -13,7 +13,7 @@ from autofocus.measure.spectrum.fitting.cleaning import clean, uncleaned
 from autofocus.measure.spectrum.fitting.half_maximum import missed_width
 from autofocus.measure.spectrum.fitting.ladder import is_faint
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_roughly, with_ripples
-from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, STAR_SIGMAS, bad_rows, unexplained
+from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, ROW_SIGMAS, STAR_SIGMAS, bad_rows, unexplained
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
 from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.fitting.width import fit_profile
@@ -151,6 +151,8 @@ def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Sam
     samples = samples.only((samples.distance > span[0] - 1) & (samples.distance < span[1] + 1))
     above = (samples.value - median(samples.value)) / cleaned.noise.of(samples, 0.0)
     aside = np.abs(samples.distance) > ASIDE_WIDTHS * width_px
+    if not np.any(np.abs(above[aside]) > ROW_SIGMAS):
+        return samples
     return samples.only(~(aside & bad_rows(samples.distance, above, width_px)))
 
 
