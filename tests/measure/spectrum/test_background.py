@@ -143,3 +143,16 @@ def test_a_sharp_straight_star_is_no_group_of_bad_rows():
         light = scene.star(150.5, 3000.0, 1.4, kind="gauss", spectrum=1.0 - 0.1 * scene.u**2)
         found = measure_spectrum(light.frame(), DEFAULT).measurement
         assert found.center_px == pytest.approx(150.5, abs=0.05)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.4])
+@pytest.mark.parametrize("apart", [2.0, 2.6, 4.0])
+def test_two_stars_close_together_are_not_one_image(apart, ratio):
+    for flux in (2000.0, 20000.0):
+        scene = Scene(shape=(300, 1300), seed=3).star(150, flux, 4.5, slant=6, kind="gauss")
+        frame = scene.star(150 + apart * 4.5, ratio * flux, 4.5, slant=6, kind="gauss").frame()
+        found = measure_spectrum(frame, DEFAULT).measurement
+        light, error = light_of(found)
+        assert Flag.BLENDED in found.flags
+        assert found.fwhm_px == pytest.approx(4.5, abs=3.5 * found.fwhm_err_px + 0.02)
+        assert light == pytest.approx(flux, abs=3.5 * error + 0.01 * flux)

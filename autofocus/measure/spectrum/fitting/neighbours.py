@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.fitting.background import median
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
 from autofocus.measure.spectrum.fitting.profile import Noise, Samples
 
@@ -20,6 +21,8 @@ ROW_SIGMAS = 8.0
 MOST_BAD_ROWS = 5
 NARROWER = 0.75
 BESIDE = 0.3
+PEAK_WIDTHS = 5.0
+VALLEY = 0.15  # of a peak, the least that parts it from the other
 AS_WIDE = 1.2
 BESIDE_WIDE = 0.1  # beside so many rows a star has a quarter of what is on the outermost
 LEAST_LEFT = 25.0  # in chi-squared: neither a star nor a row leaves less
@@ -30,6 +33,28 @@ def places_beside(trace: Trace, others: Sequence[Trace], x: float, reach: float)
     here = float(trace.center(x))
     offsets = (float(other.center(x)) - here for other in others)
     return tuple(offset for offset in offsets if abs(offset) <= reach)
+
+
+def peak_beside(offsets: NDArray[np.intp], profile: Doubles, noise: float, width_px: float) -> tuple[float, ...]:
+    """Where a second peak stands beside that of the trace, px; empty for none.
+
+    Told beforehand, as one wide image may explain both stars so far that nothing is left where the other stands.
+    """
+    near = np.isfinite(profile) & (np.abs(offsets) < PEAK_WIDTHS * width_px + 2.0)
+    place, light = offsets[near], profile[near] - median(profile[np.isfinite(profile)])
+    if place.size < 8:
+        return ()
+    top: int = int(np.argmax(light))
+    if abs(place[top]) > 0.5 * width_px + 1.0:
+        return ()
+    best = FAINTEST * float(light[top])
+    found: tuple[float, ...] = ()
+    for at in (np.flatnonzero((light[1:-1] >= light[:-2]) & (light[1:-1] > light[2:])) + 1).tolist():
+        between = light[min(at, top) : max(at, top) + 1].min()
+        clear = light[at] - between > max(STAR_SIGMAS * np.sqrt(2.0) * noise, VALLEY * light[at])
+        if at != top and clear and light[at] > best:
+            best, found = float(light[at]), (float(place[at]),)
+    return found
 
 
 def unexplained(

@@ -13,7 +13,14 @@ from autofocus.measure.spectrum.fitting.cleaning import clean, uncleaned
 from autofocus.measure.spectrum.fitting.half_maximum import missed_width
 from autofocus.measure.spectrum.fitting.ladder import is_faint
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_roughly, with_ripples
-from autofocus.measure.spectrum.fitting.neighbours import FAINTEST, ROW_SIGMAS, STAR_SIGMAS, bad_rows, unexplained
+from autofocus.measure.spectrum.fitting.neighbours import (
+    FAINTEST,
+    ROW_SIGMAS,
+    STAR_SIGMAS,
+    bad_rows,
+    peak_beside,
+    unexplained,
+)
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
 from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.fitting.width import fit_profile
@@ -29,6 +36,7 @@ WIDTH_WITHOUT_PHASE = 8.0
 BRIGHT = 0.2
 FAR_WIDTHS = 2.0
 ASIDE_WIDTHS = 1.5
+SOME = 3  # of all pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +67,15 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
 
     Once more where the width was far from the one that the strip was cleaned with.
     """
-    cleaned, used = _first_cleaned(strip, width_px, neighbours)
+    first = uncleaned(strip, width_px)
+    neighbours = neighbours or _peak_beside(first, width_px)
+    cleaned, used = _first_cleaned(first, width_px, neighbours)
     width_px = width_px if used is None else used.rough_width
     span = _span(cleaned, width_px)
     curved = _bow(cleaned, span, width_px)
     if curved.curvature != 0.0:
         strip = replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
-        cleaned, used = _first_cleaned(strip, width_px, neighbours)
+        cleaned, used = _first_cleaned(uncleaned(strip, width_px), width_px, neighbours)
         span = _span(cleaned, width_px)
     found = _fit_cleaned(cleaned, span, width_px, neighbours, None, used)
     if found is None:
@@ -86,11 +96,20 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     return FittedStrip(cleaned, found.fit, span, found.doubt, curved)
 
 
+def _peak_beside(first: CleanStrip, width_px: float) -> tuple[float, ...]:
+    """The second peak of the medians of the columns."""
+    # Medians of whole numbers are whole ones, most of them the same: their noise is told by that of the pixels.
+    scatter = 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::SOME])
+    noise = 1.25 * scatter / np.sqrt(first.strip.columns.size)
+    return peak_beside(first.strip.offsets, first.profile, noise, width_px)
+
+
 def _first_cleaned(
-    strip: Strip, width_px: float, neighbours: tuple[float, ...]
+    first: CleanStrip, width_px: float, neighbours: tuple[float, ...]
 ) -> tuple[CleanStrip, ProfileFit | None]:
     """The strip cleaned with a rough fit, or with its median column where none explains it: rows of it would go."""
-    rough = _rough_fit(strip, width_px, neighbours)
+    strip = first.strip
+    rough = _rough_fit(first, width_px, neighbours)
     if rough is not None:
         cleaned = _clean_with(strip, rough, rough.rough_width)
         if cleaned.rejected.mean(axis=1).max() < MOST_REJECTED:
@@ -98,9 +117,8 @@ def _first_cleaned(
     return clean(strip, width_px), None
 
 
-def _rough_fit(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> ProfileFit | None:
+def _rough_fit(first: CleanStrip, width_px: float, neighbours: tuple[float, ...]) -> ProfileFit | None:
     """A Moffat through the medians of the columns; None where these are too faint to say what the star is."""
-    first = uncleaned(strip, width_px)
     samples = average(first, _groups(first, width_px), 2.5 * width_px + 2.0, medians=True)
     if samples.value.size < 8 or not first.noise.read_variance > 0:
         return None
