@@ -1,5 +1,7 @@
 """Finding the trace: the frames of the spectrographs in use, any place, width and slope, and the parts of the look."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -129,6 +131,15 @@ def test_a_lit_slit_has_sharp_edges_and_a_star_has_not():
     star = Scene((200, 640), seed=1).star(100, 30000, 60, kind="gauss").frame()
     assert edge_contrast(collect_votes(slit, "x", SEVERAL), straight(slit, 100, 60)) > 20
     assert edge_contrast(collect_votes(star, "x", SEVERAL), straight(star, 100, 60)) < 2
+
+
+def test_a_lit_slit_followed_with_a_slant_is_still_one():
+    frame = Scene(shape=(400, 1280), seed=5).sky(60, lines=40, strength=1500, slit=(170, 240)).frame()
+    votes = collect_votes(frame, "x", SEVERAL)
+    level = straight(frame, 205.0, 45.0)
+    slanting = replace(level, coefficients=(205.0, -14.0, 0.0, 0.0))
+    assert edge_contrast(votes, slanting) == pytest.approx(edge_contrast(votes, level), rel=0.2)
+    assert edge_contrast(votes, level) > 20.0
 
 
 @pytest.mark.parametrize("lines", [3, 12])

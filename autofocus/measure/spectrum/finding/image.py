@@ -101,10 +101,18 @@ def _joined(first: Trace, other: Trace) -> Trace:
 
 
 def edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace] = ()) -> float:
-    """How many times wider the top of a ridge is than its edges, without the stars ``upon`` it; 0 without even top."""
-    width = trace.width_px
-    if width < NARROWEST_BAND_PX:
+    """How many times wider the top of a ridge is than its edges, without the stars ``upon`` it; 0 without even top.
+
+    What was followed over a wide even top may slant by chance where the slit's ends do not: the sharper view counts.
+    """
+    if trace.width_px < NARROWEST_BAND_PX:
         return 0.0
+    level = replace(trace, coefficients=trace.coefficients[:1])
+    return max(_edge_contrast(votes, view, upon) for view in (trace, level))
+
+
+def _edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace]) -> float:
+    width = trace.width_px
     profile, distance = _straightened(votes, trace, 1.5 * width + 10.0, np.argsort(trace.flux)[-BLOCKS // 4 :])
     for star in upon:
         place = float(star.center((star.length - 1) / 2) - trace.center((trace.length - 1) / 2))

@@ -12,6 +12,7 @@ from autofocus.measure.spectrum.fitting.background import median
 Doubles = NDArray[np.float64]
 
 BOW_SIGMAS = 3.0
+PERHAPS_SIGMAS = 2.0  # not taken off, but as an error
 LEAST_ROWS = 12  # on either side
 OUTLYING = 4.0
 UNEXPLAINED = 0.6  # of what neighbouring rows differ by, where all of it is noise
@@ -43,7 +44,7 @@ def bow(
     A sky line that leans enters or leaves the columns used somewhere along the slit; slits are vignetted, cameras glow.
     The straight line of the model would then misjudge the background under the star. A star's own wings fall off away
     from it and are fitted beside the parabola; other stars and bad rows lie far off it and have no say. Where more than
-    white noise is left it is no parabola, and nothing is taken off.
+    white noise is left it is no parabola: nothing is taken off, and what it would have been is an error.
     """
     distance = offsets.astype(np.float64)
     rows = np.isfinite(profile) & (np.abs(distance) > inner_px) & (offsets >= span[0]) & (offsets <= span[1])
@@ -68,8 +69,11 @@ def bow(
     scatter = float(np.sqrt(max(min(square, steps) - error**2 * (1.0 + 3.0 * np.sqrt(2.0 / d.size)), 0.0)))
     noise = np.sqrt(max(square, error**2))
     sigma = noise * np.sqrt(np.linalg.inv(design[good].T @ design[good])[2, 2])
-    if abs(fitted[2]) < BOW_SIGMAS * sigma or steps < UNEXPLAINED * square:
+    if abs(fitted[2]) < PERHAPS_SIGMAS * sigma:
         return Bow(scatter=scatter)
+    perhaps = Bow(error=float(abs(fitted[2])) / scale**2, scatter=scatter)
+    if abs(fitted[2]) < BOW_SIGMAS * sigma or steps < UNEXPLAINED * square:
+        return perhaps
     # A parabola is the same one nearer to the star; by how much it is another it is no parabola.
     near = good & (np.abs(d) < NEARER * scale)
     if np.count_nonzero(near) > 2 * LEAST_ROWS:
@@ -77,6 +81,6 @@ def bow(
         apart = abs(float(np.linalg.lstsq(part, y[near], rcond=None)[0][2] - fitted[2]))
         nearer = noise * np.sqrt(np.linalg.inv(part.T @ part)[2, 2])
         if apart > BOW_SIGMAS * nearer:
-            return Bow(scatter=scatter)
+            return perhaps
         sigma = float(np.hypot(sigma, apart))
     return Bow(float(fitted[2]) / scale**2, float(sigma) / scale**2, scatter)
