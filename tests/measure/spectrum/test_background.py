@@ -159,3 +159,11 @@ def test_two_stars_close_together_are_not_one_image(apart, ratio):
         assert Flag.BLENDED in found.flags
         assert found.fwhm_px == pytest.approx(4.5, abs=3.5 * found.fwhm_err_px + 0.02)
         assert light == pytest.approx(flux, abs=3.5 * error + 0.01 * flux)
+
+
+@pytest.mark.parametrize("diameter", [25, 110])
+def test_the_rims_of_a_bright_doughnut_are_no_two_stars(diameter):
+    scene = ring(Scene(shape=(6 * diameter + 300, 900), seed=11), 3 * diameter + 140, 40000.0, diameter, 0.35, 0.25)
+    found = measure_spectrum(scene.frame(), DEFAULT).measurement
+    assert found.fwhm_px == pytest.approx(diameter, rel=0.03)
+    assert Flag.BLENDED not in found.flags

@@ -22,6 +22,7 @@ MOST_BAD_ROWS = 5
 NARROWER = 0.75
 BESIDE = 0.3
 PEAK_WIDTHS = 5.0
+OFF_CENTRE = 0.15
 VALLEY = 0.15  # of a peak, the least that parts it from the other
 AS_WIDE = 1.2
 BESIDE_WIDE = 0.1  # beside so many rows a star has a quarter of what is on the outermost
@@ -45,7 +46,7 @@ def peak_beside(offsets: NDArray[np.intp], profile: Doubles, noise: float, width
     if place.size < 8:
         return ()
     top: int = int(np.argmax(light))
-    if abs(place[top]) > 0.5 * width_px + 1.0:
+    if abs(place[top]) > OFF_CENTRE * width_px + 1.0:  # the rims of a doughnut about whose middle the trace runs
         return ()
     best = FAINTEST * float(light[top])
     found: tuple[float, ...] = ()
