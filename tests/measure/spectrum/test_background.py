@@ -167,3 +167,10 @@ def test_the_rims_of_a_bright_doughnut_are_no_two_stars(diameter):
     found = measure_spectrum(scene.frame(), DEFAULT).measurement
     assert found.fwhm_px == pytest.approx(diameter, rel=0.03)
     assert Flag.BLENDED not in found.flags
+
+
+def test_noise_beside_a_wide_star_does_not_bend_what_is_under_it():
+    """A parabola taken from rows far outside grows under the star: one of chance would be as high as the star is."""
+    rng = np.random.default_rng(11)
+    curved = [bow(OFFSETS, rng.normal(0.0, 0.5, OFFSETS.size), 0.5, (-75, 75), 12.0, 39.0) for _ in range(2000)]
+    assert not any(one.curvature for one in curved)

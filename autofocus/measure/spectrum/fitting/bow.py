@@ -11,8 +11,8 @@ from autofocus.measure.spectrum.fitting.background import median
 
 Doubles = NDArray[np.float64]
 
-BOW_SIGMAS = 3.0
-PERHAPS_SIGMAS = 2.0  # not taken off, but as an error
+LIKELY_SIGMAS = 3.0
+SURE_SIGMAS = 6.0  # where its own error would spoil the star
 LEAST_ROWS = 12  # on either side
 OUTLYING = 4.0
 UNEXPLAINED = 0.6  # of what neighbouring rows differ by, where all of it is noise
@@ -69,10 +69,13 @@ def bow(
     scatter = float(np.sqrt(max(min(square, steps) - error**2 * (1.0 + 3.0 * np.sqrt(2.0 / d.size)), 0.0)))
     noise = np.sqrt(max(square, error**2))
     sigma = noise * np.sqrt(np.linalg.inv(design[good].T @ design[good])[2, 2])
-    if abs(fitted[2]) < PERHAPS_SIGMAS * sigma:
+    if abs(fitted[2]) < LIKELY_SIGMAS * sigma:
         return Bow(scatter=scatter)
     perhaps = Bow(error=float(abs(fitted[2])) / scale**2, scatter=scatter)
-    if abs(fitted[2]) < BOW_SIGMAS * sigma or steps < UNEXPLAINED * square:
+    # Far from the rows it is known by, under a wide faint star, a parabola of chance is as high as the star.
+    harmless = sigma * np.square(inner_px / scale) < error / np.sqrt(width_px)
+    enough = LIKELY_SIGMAS if harmless else SURE_SIGMAS
+    if abs(fitted[2]) < enough * sigma or steps < UNEXPLAINED * square:
         return perhaps
     # A parabola is the same one nearer to the star; by how much it is another it is no parabola.
     near = good & (np.abs(d) < NEARER * scale)
@@ -80,7 +83,7 @@ def bow(
         part = design[near]
         apart = abs(float(np.linalg.lstsq(part, y[near], rcond=None)[0][2] - fitted[2]))
         nearer = noise * np.sqrt(np.linalg.inv(part.T @ part)[2, 2])
-        if apart > BOW_SIGMAS * nearer:
+        if apart > LIKELY_SIGMAS * nearer:
             return perhaps
         sigma = float(np.hypot(sigma, apart))
     return Bow(float(fitted[2]) / scale**2, float(sigma) / scale**2, scatter)
