@@ -18,7 +18,7 @@ from autofocus.measure.spectrum.fitting.belief import believed_width
 from autofocus.measure.spectrum.fitting.half_maximum import half_maximum_middle
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
 from autofocus.measure.spectrum.fitting.neighbours import places_beside
-from autofocus.measure.spectrum.fitting.profile import CleanStrip, cut_strip
+from autofocus.measure.spectrum.fitting.profile import cut_strip
 from autofocus.measure.spectrum.fitting.strip import FittedStrip, fit_strip
 from autofocus.measure.spectrum.signal import auto_half_window, column_snr, profile_snr, window_light
 from autofocus.model import NAN, Flag, Frame
@@ -135,7 +135,8 @@ def _fill(
     distance = cleaned.strip.offsets.astype(np.float64)
     star = fit.star(distance)
     core = np.abs(distance) <= max(fwhm, 1.0)
-    saturated = _saturated(frame, cleaned, core)
+    bowed = found.bow.at(cleaned.strip.offsets[core]).astype(np.float32)[:, None]  # pixels as they were read
+    saturated = _saturated(frame, cleaned.strip.values[core] + bowed, cleaned.rejected[core])
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
     low_snr = profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
@@ -163,7 +164,7 @@ def _fill(
         center_px=center,
         slant_px=trace.slant_px,
         background_adu=fit.background,
-        peak_adu=float(np.nanmax(cleaned.values[core])),
+        peak_adu=float(np.nanmax(cleaned.values[core] + bowed)),
         saturated_px=saturated,
         dispersion_axis=trace.axis,
         flags=tuple(flags),
@@ -190,13 +191,12 @@ def _is_blended(fit: ProfileFit, reach: float) -> bool:
     return bool(np.any(close & (heights > BLENDED_FRACTION * peak)))
 
 
-def _saturated(frame: Frame, cleaned: CleanStrip, core: NDArray[np.bool_]) -> int:
-    """Pixels of the trace at the ceiling, in the columns used."""
+def _saturated(frame: Frame, values: NDArray[np.float32], rejected: NDArray[np.bool_]) -> int:
+    """How many of these pixels, ADU, are at the ceiling; cosmic rays do not count."""
     ceiling = frame.saturation_adu
     if ceiling is None:
         kind = frame.raw.dtype
         if kind.kind not in "iu":
             return 0
         ceiling = float(np.iinfo(kind).max) * frame.bscale + frame.bzero
-    values = cleaned.strip.values[core]
-    return int(np.count_nonzero((values >= ceiling - 0.5 * abs(frame.bscale)) & ~cleaned.rejected[core]))
+    return int(np.count_nonzero((values >= ceiling - 0.5 * abs(frame.bscale)) & ~rejected))

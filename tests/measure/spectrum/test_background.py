@@ -1,5 +1,7 @@
 """Width and light of a star on backgrounds that are not straight: leaning sky lines, glow, gaps of the slit, stars."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,16 @@ def test_light_above_a_background_that_curves(sign):
         light, error = light_of(measure_spectrum(scene.frame(), DEFAULT).measurement)
         assert light == pytest.approx(800.0, abs=3.5 * error)
         assert error < 120.0
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_saturated_pixels_are_counted_above_a_background_that_curves(sign):
+    scene = Scene(shape=(300, 1000)).star(150, 900000.0, 25.0)
+    scene.add(400.0 + sign * 200.0 * np.square((scene.rows - 150.0) / 100.0) * np.ones(1000))
+    frame = replace(scene.frame(lambda _, adu: np.minimum(adu, 12000.0)), saturation_adu=12000.0)
+    found = measure_spectrum(frame, DEFAULT).measurement
+    assert found.saturated_px == np.count_nonzero(frame.raw[:, 450:550] >= 12000) > 1000
+    assert found.peak_adu == pytest.approx(12000.0, abs=0.01)
 
 
 def test_wings_of_a_star_are_no_bow_and_noise_is_none():
