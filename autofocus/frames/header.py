@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -166,13 +165,3 @@ def as_number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
-
-
-def first_number(keys: tuple[str, ...], *headers: Mapping[str, Value]) -> tuple[str, float] | None:
-    """The first of ``keys`` that holds a finite number in any of the headers, with that number."""
-    for key in keys:
-        for header in headers:
-            number = as_number(header.get(key))
-            if number is not None:
-                return key, number
-    return None

@@ -27,11 +27,6 @@ def stem(name: str) -> str:
     return SUFFIX.sub("", name)
 
 
-def star_from_name(name: str) -> str:
-    """What a name says before its position: ``HD097633`` of ``HD097633-9430.fits``; digits at its end are no star."""
-    return re.sub(r"[-_ ]*\d*$", "", stem(name))
-
-
 def split_name(name: str) -> tuple[str, int] | None:
     """The text before the position and the position, or None where the name holds none.
 

@@ -17,13 +17,6 @@ def sign(direction: Direction) -> int:
     return -1 if direction == "inward" else 1
 
 
-def direction_of(begin: float, end: float) -> Direction | None:
-    """The direction of a motion, None where there was none."""
-    if begin == end:
-        return None
-    return "inward" if end < begin else "outward"
-
-
 def is_inside(position: float, room: Room) -> bool:
     """Does the position lie between the limits?"""
     low, high = room
