@@ -14,10 +14,11 @@ Doubles = NDArray[np.float64]
 LIKELY_SIGMAS = 3.0
 SURE_SIGMAS = 6.0  # where its own error would spoil the star
 LEAST_ROWS = 12  # on either side
-OUTLYING = 4.0
-UNEXPLAINED = 0.6  # of what neighbouring rows differ by, where all of it is noise
-WING_POWER = 1.5
-NEARER = 0.65
+MOST_LOOKS = 3
+OUTLYING = 4.0  # sigmas: stars and bad rows
+WHITE = 0.6  # of the variance left, that between neighbouring rows: all of it where only noise is left
+WING_POWER = 1.5  # a Moffat's with beta = 1.5, flatter than seeing has: it stands for whatever falls off
+NEARER = 0.65  # of the distances, where the parabola is looked at once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +51,75 @@ def bow(
     rows = np.isfinite(profile) & (np.abs(distance) > inner_px) & (offsets >= span[0]) & (offsets <= span[1])
     if min(np.count_nonzero(rows & (side * distance > 0)) for side in (-1, 1)) < LEAST_ROWS:
         return Bow()
-    d, y = distance[rows], profile[rows]
-    scale = float(np.abs(d).max())
-    wing = (1.0 + np.square(d / width_px)) ** -WING_POWER
-    design = np.column_stack([np.ones(d.size), d / scale, np.square(d / scale), wing / wing.max()])
-    good = np.ones(d.size, dtype=bool)
-    for _ in range(3):
-        fitted = np.linalg.lstsq(design[good], y[good], rcond=None)[0]
-        left = y - design @ fitted
+    scale = float(np.abs(distance[rows]).max())
+    ground = _fitted(distance[rows] / scale, profile[rows], width_px / scale, error)
+    if ground is None:
+        return Bow()
+    curvature, sigma, scatter = ground.curvature, ground.sigma(ground.good), ground.scatter
+    if abs(curvature) < LIKELY_SIGMAS * sigma:
+        return Bow(scatter=scatter)
+    # Far from the rows it is known by, under a wide faint star, a parabola of chance is as high as the star.
+    harmless = sigma * np.square(inner_px / scale) < error / np.sqrt(width_px)
+    is_sure = abs(curvature) >= (LIKELY_SIGMAS if harmless else SURE_SIGMAS) * sigma
+    apart = ground.change_nearer()
+    if not is_sure or ground.between_rows < WHITE * ground.variance or apart is None:
+        return Bow(error=abs(curvature) / scale**2, scatter=scatter)
+    return Bow(curvature / scale**2, float(np.hypot(sigma, apart)) / scale**2, scatter)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ground:
+    """The background fitted by a parabola beside wings, distances in units of the farthest.
+
+    ``design`` has level, slope, parabola and wings, shape (rows, 4); the rows ``good`` are those without stars.
+    ``variance`` is that of a row about the fit, ``between_rows`` the same by the differences of neighbours, ADU².
+    """
+
+    design: Doubles
+    profile: Doubles
+    good: NDArray[np.bool_]
+    curvature: float
+    error: float
+    variance: float
+    between_rows: float
+
+    @property
+    def scatter(self) -> float:
+        """How much a row lies off beyond what noise makes, ADU."""
+        chance = 3.0 * np.sqrt(2.0 / len(self.design))  # three sigma of a variance from so many rows
+        return float(np.sqrt(max(min(self.variance, self.between_rows) - self.error**2 * (1.0 + chance), 0.0)))
+
+    def sigma(self, rows: NDArray[np.bool_]) -> float:
+        """Error of the curvature as these rows know it."""
+        noise = np.sqrt(max(self.variance, self.error**2))
+        part = self.design[rows]
+        return float(noise * np.sqrt(np.linalg.inv(part.T @ part)[2, 2]))
+
+    def change_nearer(self) -> float | None:
+        """By how much the curvature of the nearer rows is another; None where that is no chance: it is no parabola."""
+        near = self.good & (np.abs(self.design[:, 1]) < NEARER)
+        if np.count_nonzero(near) <= 2 * LEAST_ROWS:
+            return 0.0
+        nearer = np.linalg.lstsq(self.design[near], self.profile[near], rcond=None)[0][2]
+        apart = abs(float(nearer) - self.curvature)
+        return apart if apart <= LIKELY_SIGMAS * self.sigma(near) else None
+
+
+def _fitted(distance: Doubles, profile: Doubles, width: float, error: float) -> _Ground | None:
+    """The fit without the rows that lie far off it; None where too few are left."""
+    wing = (1.0 + np.square(distance / width)) ** -WING_POWER
+    design = np.column_stack([np.ones(distance.size), distance, np.square(distance), wing / wing.max()])
+    good = np.ones(distance.size, dtype=bool)
+    for _ in range(MOST_LOOKS):
+        fitted = np.linalg.lstsq(design[good], profile[good], rcond=None)[0]
+        left = profile - design @ fitted
         spread = max(1.4826 * median(np.abs(left[good])), error)
         before, good = good, np.abs(left) < OUTLYING * spread
         if np.count_nonzero(good) < 2 * LEAST_ROWS:
-            return Bow()
+            return None
         if np.array_equal(good, before):
             break
-    square = float(np.sum(np.square(left[good])) / (np.count_nonzero(good) - design.shape[1]))
-    steps = float(np.mean(np.square(np.diff(left[good])))) / 2.0
-    scatter = float(np.sqrt(max(min(square, steps) - error**2 * (1.0 + 3.0 * np.sqrt(2.0 / d.size)), 0.0)))
-    noise = np.sqrt(max(square, error**2))
-    sigma = noise * np.sqrt(np.linalg.inv(design[good].T @ design[good])[2, 2])
-    if abs(fitted[2]) < LIKELY_SIGMAS * sigma:
-        return Bow(scatter=scatter)
-    perhaps = Bow(error=float(abs(fitted[2])) / scale**2, scatter=scatter)
-    # Far from the rows it is known by, under a wide faint star, a parabola of chance is as high as the star.
-    harmless = sigma * np.square(inner_px / scale) < error / np.sqrt(width_px)
-    enough = LIKELY_SIGMAS if harmless else SURE_SIGMAS
-    if abs(fitted[2]) < enough * sigma or steps < UNEXPLAINED * square:
-        return perhaps
-    # A parabola is the same one nearer to the star; by how much it is another it is no parabola.
-    near = good & (np.abs(d) < NEARER * scale)
-    if np.count_nonzero(near) > 2 * LEAST_ROWS:
-        part = design[near]
-        apart = abs(float(np.linalg.lstsq(part, y[near], rcond=None)[0][2] - fitted[2]))
-        nearer = noise * np.sqrt(np.linalg.inv(part.T @ part)[2, 2])
-        if apart > LIKELY_SIGMAS * nearer:
-            return perhaps
-        sigma = float(np.hypot(sigma, apart))
-    return Bow(float(fitted[2]) / scale**2, float(sigma) / scale**2, scatter)
+    kept = left[good]
+    variance = float(np.sum(np.square(kept)) / (kept.size - design.shape[1]))
+    between_rows = float(np.mean(np.square(np.diff(kept)))) / 2.0
+    return _Ground(design, profile, good, float(fitted[2]), error, variance, between_rows)
