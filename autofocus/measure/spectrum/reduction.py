@@ -27,7 +27,7 @@ from autofocus.settings import MeasureSettings
 LOW_SNR = 7.0
 BLENDED_FRACTION = 0.02
 ASTRAY_WIDTHS = 1.7
-MOST_RIMS = 2
+MOST_RIMS = 2  # that one image has
 
 
 def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
@@ -90,9 +90,9 @@ def _whole_image(trace: Trace, fit: ProfileFit) -> tuple[float, float] | None:
     """
     if not fit.radius > 0.0:
         return None
-    width, heights = fit.rough_width, fit.parameters[fit.model.heights.stop : fit.model.linear]
+    width = fit.rough_width
     top = float(fit.star(np.array([fit.center]))[0])
-    for place, height in zip(fit.places, heights, strict=True):
+    for place, height in zip(fit.places, fit.neighbour_heights, strict=True):
         apart = abs(place - fit.center)
         if width < apart < FARTHEST_RIMS * width and FAINTER_RIM < height / top < 1.0 / FAINTER_RIM:
             return 0.5 * (place + fit.center), apart + width
@@ -185,10 +185,9 @@ def _is_blended(fit: ProfileFit, reach: float) -> bool:
     """Whether another star of any weight has a window that overlaps ours."""
     if not fit.places:
         return False
-    heights = fit.parameters[fit.model.heights.stop : fit.model.linear]
     peak = float(np.max(fit.star(np.linspace(-fit.blur_width, fit.blur_width, 41) + fit.center)))
     close = np.abs(np.array(fit.places) - fit.center) < reach
-    return bool(np.any(close & (heights > BLENDED_FRACTION * peak)))
+    return bool(np.any(close & (fit.neighbour_heights > BLENDED_FRACTION * peak)))
 
 
 def _saturated(frame: Frame, values: NDArray[np.float32], rejected: NDArray[np.bool_]) -> int:

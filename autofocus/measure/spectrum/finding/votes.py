@@ -22,8 +22,8 @@ MOST_BAD_ROWS = 5
 BAD_ROW_SIGMAS = 5.0
 BESIDE_ROWS = 8
 SPOILED = 6  # parts at either end, by rays and lines
-MOST_GROUPS = 64
-FLANK = 0.3
+MOST_GROUPS = 64  # looked at, to bound the time that steep frames take
+FLANK = 0.3  # of the faintest row, what may be beside them at a first look
 SHARP = 0.05  # of its height, a pixel beside the two that share a star of 1.3 px FWHM has 0.08
 SAME = 0.15  # the light of a star changes more along a frame
 
@@ -82,7 +82,7 @@ def collect_votes(frame: Frame, axis: Axis, columns: int | None) -> Votes | None
     level = middle(parts.columns[:, ::every])
     residuals = parts.columns - level[:, None]
     noise = neighbour_noise(residuals, every)
-    if _take_out_single_rows(residuals, noise):
+    if _take_out_bad_rows(residuals, noise):
         noise = neighbour_noise(residuals, every)
     usable = noise > 0
     if not usable.any():
@@ -121,11 +121,11 @@ def steps_noise(steps: Floats) -> Floats:
     return np.asarray(lower.mean(axis=-1) / np.float32(0.5586 * np.sqrt(2.0)))
 
 
-def _take_out_single_rows(residuals: Floats, noise: Floats) -> bool:
-    """Take out rows that stand out alone, in all parts or brightly in one: a bad row, a cosmic ray along the trace.
+def _take_out_bad_rows(residuals: Floats, noise: Floats) -> bool:
+    """Take out rows that stand out in all parts, or brightly in one: bad rows, a cosmic ray along the trace.
 
-    They are one pixel wide, which the image of a star never is; of several side by side see `_bad_groups`. Returns
-    whether there were any.
+    Alone they are one pixel wide, which the image of a star never is; of several side by side see `_bad_groups`.
+    Returns whether there were any.
     """
     nine = residuals[2:29:3]
     profile = _middle_of_three(*_middle_of_three(nine[:3], nine[3:6], nine[6:]))[None]

@@ -13,8 +13,8 @@ STEP_SIGMAS = 8.0
 STEP_PX = 8
 PIECE_PX = 12
 LEAST_PIECES = 3
-UNEVEN_SIGMAS = 6.0
-LOUD = 1.3
+UNEVEN_SIGMAS = 6.0  # of chi-squared: hardly a column of a straight background is taken for another
+LOUD = 1.3  # of the usual noise: below, chance makes it
 MEDIAN_STEP = 0.9539  # of two numbers of a Gaussian: 0.6745 times the root of two
 CURVED = 0.6  # of what neighbouring pieces differ by, a straight line between them may be off, at a sharp edge
 MEDIAN_VARIANCE = 1.57  # of a median, relative to that of a mean
@@ -51,36 +51,47 @@ def local_level(values: Floats, offsets: NDArray[np.intp], outer: Mask) -> tuple
         How far the level of each column may be off between the pieces, ADU; 0 where it is even.
     """
     level = column_level(values[outer]).astype(np.float32)[None]
-    even = np.ones(values.shape[1]), np.zeros(values.shape[1])
-    sides = [np.flatnonzero(outer & (side * offsets > 0))[::side] for side in (-1, 1)]  # outward
-    whole = [rows[: rows.size // PIECE_PX * PIECE_PX].reshape(-1, PIECE_PX) for rows in sides]
-    pieces = np.concatenate([whole[0][::-1], whole[1]])
+    loud, unsure = np.ones(level.size), np.zeros(level.size)
+    pieces = _pieces(offsets, outer)
     if len(pieces) < LEAST_PIECES:
-        return level, *even
+        return level, loud, unsure
     rows = values[pieces] - level
     if not np.isfinite(rows).all():
         rows = np.where(np.isfinite(rows), rows, np.float32(0.0))
-    half = PIECE_PX // 2
-    steps = np.abs(rows[:, 1::2] - rows[:, ::2]).reshape(-1, level.size)
-    noise = np.sort(steps, axis=0)[len(steps) // 2] / np.float32(MEDIAN_STEP)
+    medians, noise = _of_pieces(rows)
     usual = median(noise.astype(np.float64))
     if not usual > 0.0:
-        return level, *even
-    medians = np.sort(rows, axis=1)[:, half - 1 : half + 1].mean(axis=1)
-    medians -= np.partition(medians, level.size // 2, axis=1)[
-        :, level.size // 2, None
-    ]  # all have it: no line that leans
+        return level, loud, unsure
+    loud = np.where(noise > LOUD * usual, noise / usual, 1.0)
     chi2 = np.square(medians).sum(axis=0) * (PIECE_PX / MEDIAN_VARIANCE) / np.square(np.maximum(noise, 0.5 * usual))
     uneven = chi2 > len(pieces) + UNEVEN_SIGMAS * np.sqrt(2.0 * len(pieces))
-    loud = np.where(noise > LOUD * usual, noise / usual, 1.0)
-    if not uneven.any():
-        return level, loud, even[1]
-    places = offsets[pieces].mean(axis=1)
-    between = np.array([np.interp(offsets, places, unit) for unit in np.eye(len(pieces))]).T
-    local = np.repeat(level, offsets.size, axis=0)
-    local[:, uneven] += (between @ medians[:, uneven]).astype(np.float32)
-    unsure = np.where(uneven, CURVED * np.abs(np.diff(medians, axis=0)).max(axis=0), 0.0)
-    return local, loud, unsure
+    if uneven.any():
+        places = offsets[pieces].mean(axis=1)
+        between = np.array([np.interp(offsets, places, unit) for unit in np.eye(len(pieces))]).T
+        level = np.repeat(level, offsets.size, axis=0)
+        level[:, uneven] += (between @ medians[:, uneven]).astype(np.float32)
+        unsure = np.where(uneven, CURVED * np.abs(np.diff(medians, axis=0)).max(axis=0), 0.0)
+    return level, loud, unsure
+
+
+def _pieces(offsets: NDArray[np.intp], outer: Mask) -> NDArray[np.intp]:
+    """The rows away from the trace in whole pieces from below to above, shape (pieces, rows of each)."""
+    sides = [np.flatnonzero(outer & (side * offsets > 0))[::side] for side in (-1, 1)]  # outward
+    below, above = (rows[: rows.size // PIECE_PX * PIECE_PX].reshape(-1, PIECE_PX) for rows in sides)
+    return np.concatenate([below[::-1], above])
+
+
+def _of_pieces(rows: Floats) -> tuple[Floats, Floats]:
+    """Median of each piece, less what all columns have in common, and the noise of a pixel of each column.
+
+    ``rows`` are the pixels, shape (pieces, rows of each, columns).
+    """
+    columns, half = rows.shape[2], PIECE_PX // 2
+    steps = np.abs(rows[:, 1::2] - rows[:, ::2]).reshape(-1, columns)
+    noise = np.sort(steps, axis=0)[len(steps) // 2] / np.float32(MEDIAN_STEP)
+    medians = np.sort(rows, axis=1)[:, half - 1 : half + 1].mean(axis=1)
+    common = np.partition(medians, columns // 2, axis=1)[:, [columns // 2]]
+    return medians - common, noise
 
 
 def column_median(values: Floats | Doubles, chosen: Mask) -> Doubles:

@@ -89,6 +89,11 @@ class ProfileFit:
         return tuple(float(place) for place in self.parameters[self.model.places :])
 
     @property
+    def neighbour_heights(self) -> Doubles:
+        """Heights of the neighbours, ADU, in the order of their `places`."""
+        return self.parameters[self.model.heights.stop : self.model.linear]
+
+    @property
     def background(self) -> float:
         """Background at the trace, ADU."""
         return float(self.parameters[0])
@@ -102,8 +107,7 @@ class ProfileFit:
         """Light of the other stars at distances from the trace, ADU."""
         if not self.model.neighbours:
             return np.zeros(distance.size)
-        heights = self.parameters[self.model.heights.stop : self.model.linear]
-        return np.asarray(self.model.neighbour_columns(self.parameters, distance) @ heights)
+        return np.asarray(self.model.neighbour_columns(self.parameters, distance) @ self.neighbour_heights)
 
     def sky(self, distance: Doubles) -> Doubles:
         """Background at distances from the trace, ADU."""
@@ -212,9 +216,8 @@ def with_ripples(fit: ProfileFit, samples: Samples, noise: Noise) -> ProfileFit:
     is chosen by its marginal likelihood, everything linearised about the fit (Rasmussen & Williams 2006, ch. 5).
     """
     model, p = fit.model, fit.parameters
-    expected = fit.value_of(samples)
-    error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0))
-    left = (samples.value - expected) / error
+    error = noise.of(samples, fit.light_of(samples))
+    left = (samples.value - fit.value_of(samples)) / error
     near = np.abs(samples.distance - fit.center) < fit.radius + 2.5 * fit.blur_width
     if not np.any(near):  # its own rows are all left out: nothing is seen of its shape
         return fit

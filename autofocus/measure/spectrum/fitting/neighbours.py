@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.finding.votes import MOST_BAD_ROWS
 from autofocus.measure.spectrum.fitting.background import median
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit
 from autofocus.measure.spectrum.fitting.profile import Noise, Samples
@@ -16,16 +17,15 @@ Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 STAR_SIGMAS = 5.5
-FAINTEST = 0.01
+FAINTEST = 0.01  # of our star's peak
 ROW_SIGMAS = 8.0
-MOST_BAD_ROWS = 5
-NARROWER = 0.75
-BESIDE = 0.3
-PEAK_WIDTHS = 5.0
-OFF_CENTRE = 0.15
-VALLEY = 0.15  # of a peak, the least that parts it from the other
-AS_WIDE = 1.2
+NARROWER = 0.75  # widths: a star has more than the next beside so few rows
+BESIDE = 0.3  # of what stands on them, what may be beside them
+AS_WIDE = 1.2  # widths: as many rows as a star covers
 BESIDE_WIDE = 0.1  # beside so many rows a star has a quarter of what is on the outermost
+PEAK_WIDTHS = 5.0  # further away a star is found in what the fit leaves
+OFF_CENTRE = 0.15  # widths
+VALLEY = 0.15  # of a peak, the least that parts it from the other
 LEAST_LEFT = 25.0  # in chi-squared: neither a star nor a row leaves less
 
 
@@ -45,7 +45,7 @@ def peak_beside(offsets: NDArray[np.intp], profile: Doubles, noise: float, width
     place, light = offsets[near], profile[near] - median(profile[np.isfinite(profile)])
     if place.size < 8:
         return ()
-    top: int = int(np.argmax(light))
+    top = int(np.argmax(light))
     if abs(place[top]) > OFF_CENTRE * width_px + 1.0:  # the rims of a doughnut about whose middle the trace runs
         return ()
     best = FAINTEST * float(light[top])
@@ -62,9 +62,8 @@ def unexplained(
     samples: Samples, fit: ProfileFit, noise: Noise, faintest: float = FAINTEST
 ) -> tuple[float | None, Mask]:
     """What the fit leaves beside the star: the place of another, ``faintest`` of its peak or more, and the bad rows."""
-    expected = fit.value_of(samples)
-    left = samples.value - expected
-    error = noise.of(samples, np.maximum(expected - fit.sky(samples.distance), 0.0))
+    left = samples.value - fit.value_of(samples)
+    error = noise.of(samples, fit.light_of(samples))
     if np.sum(np.square(left / error)) < left.size + LEAST_LEFT:
         return None, np.zeros(left.size, dtype=bool)
     inside = fit.radius + 1.5 * fit.blur_width

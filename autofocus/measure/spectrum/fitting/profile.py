@@ -23,9 +23,8 @@ class Strip:
     """The pixels about the trace, each column shifted by whole pixels.
 
     ``values`` (offsets, columns) in ADU, NaN off the frame, singles as is all that has the shape of the strip;
-    ``offsets`` are whole pixels
-    from ``anchor``, the row nearest to the trace in each column;
-    ``phase`` is how far the anchor lies above the trace, so that a pixel's distance from it is ``offsets + phase``.
+    ``offsets`` are whole pixels from ``anchor``, the row nearest to the trace in each column; ``phase`` is how far the
+    anchor lies above the trace, so that a pixel's distance from it is ``offsets + phase``.
     """
 
     values: Floats

@@ -25,18 +25,19 @@ from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Stri
 from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.fitting.width import fit_profile
 
-MOST_UNKNOWN = 3
+MOST_UNKNOWN = 3  # stars, or sets of bad rows, told by what one fit after the other leaves
 MOST_PASSES = 4
-SETTLED = 0.2
+SETTLED = 0.2  # ln of the width
 ALIKE = 0.1  # of the light: half of what cleaning tolerates
 MOST_REJECTED = 0.2  # of a row: rays hit far less
 UNMOVED = 0.05  # of an error
 SAMPLES_PER_WIDTH = 15
 WIDTH_WITHOUT_PHASE = 8.0
-BRIGHT = 0.2
+BRIGHT = 0.2  # of our star's peak
 FAR_WIDTHS = 2.0
 ASIDE_WIDTHS = 1.5
-SOME = 3  # of all pixels
+EVERY = 3  # of so many pixels one: enough to tell their noise
+INNER_WIDTHS, INNER_PX = 3.0, 3.0  # about the trace: there the star is too bright to tell of its background
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +100,7 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
 def _peak_beside(first: CleanStrip, width_px: float) -> tuple[float, ...]:
     """The second peak of the medians of the columns."""
     # Medians of whole numbers are whole ones, most of them the same: their noise is told by that of the pixels.
-    scatter = 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::SOME])
+    scatter = 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::EVERY])
     noise = 1.25 * scatter / np.sqrt(first.strip.columns.size)
     return peak_beside(first.strip.offsets, first.profile, noise, width_px)
 
@@ -154,13 +155,14 @@ def _row_noise(cleaned: CleanStrip) -> float:
 
 def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
     """Between which offsets no step interrupts the background of the averaged profile."""
-    return straight_span(cleaned.strip.offsets, cleaned.profile, _row_noise(cleaned), 3.0 * width_px + 3.0)
+    inner_px = INNER_WIDTHS * width_px + INNER_PX
+    return straight_span(cleaned.strip.offsets, cleaned.profile, _row_noise(cleaned), inner_px)
 
 
 def _bow(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Bow:
     """How the background of the averaged profile curves."""
-    noise = _row_noise(cleaned)
-    return bow(cleaned.strip.offsets, cleaned.profile, noise, span, width_px, 3.0 * width_px + 3.0)
+    inner_px = INNER_WIDTHS * width_px + INNER_PX
+    return bow(cleaned.strip.offsets, cleaned.profile, _row_noise(cleaned), span, width_px, inner_px)
 
 
 def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
