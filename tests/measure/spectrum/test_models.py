@@ -5,10 +5,12 @@ import pytest
 from scipy.special import erf
 
 from autofocus.measure.spectrum.fitting.belief import believed_width
-from autofocus.measure.spectrum.fitting.profile import Noise, Samples
+from autofocus.measure.spectrum.fitting.profile import Noise, Samples, Strip
+from autofocus.measure.spectrum.fitting.strip import fit_strip
 from autofocus.measure.spectrum.fitting.width import fit_profile
 
 NOISE, GAIN, COLUMNS, SNR = 8.0, 1.5, 100, 30.0
+SEEDS = (*range(8), 62, 146, 328, 360)  # told of a second peak alone, the last four end on one
 
 
 def blurred_box(distance, width):
@@ -65,3 +67,24 @@ def test_two_flat_rims_are_no_two_stars():
     assert fit.model.kind == "doughnut"
     assert fit.places == ()
     assert fit.rough_width == pytest.approx(60.0, rel=0.05)
+
+
+def a_strip(shape, seed):
+    """The pixels of 100 columns, their trace in the middle of the shape, averaged at that signal-to-noise."""
+    rng = np.random.default_rng(seed)
+    samples, _ = at_snr(shape, rng.uniform(-0.5, 0.5))
+    light = samples.value - 100.0
+    sigma = np.sqrt(NOISE**2 + light / GAIN)[:, None]
+    values = 100.0 + light[:, None] + sigma * rng.normal(size=(light.size, COLUMNS))
+    columns = np.arange(COLUMNS)
+    offsets = samples.distance.astype(np.intp)
+    return Strip(values.astype(np.float32), offsets, np.zeros(COLUMNS), np.full(COLUMNS, 200), columns)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_second_rim_of_a_faint_doughnut_is_no_star(seed):
+    with np.errstate(all="ignore"):
+        found = fit_strip(a_strip(lambda distance: doughnut(distance, 10.0), seed), 11.0, ())
+    width, error = believed_width(found.fit, found.doubt)
+    assert found.fit.places == ()
+    assert width == pytest.approx(10.13, abs=4.0 * error)

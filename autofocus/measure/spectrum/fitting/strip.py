@@ -23,7 +23,7 @@ from autofocus.measure.spectrum.fitting.neighbours import (
 )
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
 from autofocus.measure.spectrum.fitting.star_model import StarModel
-from autofocus.measure.spectrum.fitting.width import fit_profile
+from autofocus.measure.spectrum.fitting.width import fit_profile, standing_of_stars
 
 MOST_UNKNOWN = 3  # stars, or sets of bad rows, told by what one fit after the other leaves
 MOST_PASSES = 4
@@ -69,7 +69,8 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     Once more where the width was far from the one that the strip was cleaned with.
     """
     first = uncleaned(strip, width_px)
-    neighbours = neighbours or _peak_beside(first, width_px)
+    second = () if neighbours else _peak_beside(first, width_px)
+    neighbours = neighbours or second
     cleaned, used = _first_cleaned(first, width_px, neighbours)
     width_px = width_px if used is None else used.rough_width
     span = _span(cleaned, width_px)
@@ -79,6 +80,8 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
         cleaned, used = _first_cleaned(uncleaned(strip, width_px), width_px, neighbours)
         span = _span(cleaned, width_px)
     found = _fit_cleaned(cleaned, span, width_px, neighbours, None, used)
+    if second:  # it may be the other rim
+        found = _likelier(found, _fit_cleaned(cleaned, span, width_px, (), None))
     if found is None:
         return None
     if used is not None and _is_settled(cleaned, used, found.fit):
@@ -95,6 +98,14 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
         if abs(np.log(found.plain.rough_width / width_px)) < SETTLED:
             break
     return FittedStrip(cleaned, found.fit, span, found.doubt, curved)
+
+
+def _likelier(found: _Found | None, other: _Found | None) -> _Found | None:
+    """The one of two that what is seen speaks for; the first where they do not tell of the same samples."""
+    if found is None or other is None:
+        return found or other
+    same = found.plain.fitted.value.size == other.plain.fitted.value.size
+    return other if same and standing_of_stars(other.plain) > standing_of_stars(found.plain) else found
 
 
 def _peak_beside(first: CleanStrip, width_px: float) -> tuple[float, ...]:

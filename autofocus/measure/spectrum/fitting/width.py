@@ -64,6 +64,11 @@ def fit_profile(
     return best, doubt
 
 
+def standing_of_stars(fit: ProfileFit) -> float:
+    """The log evidence, less what speaks beforehand against each star beside, which may be a rim."""
+    return fit.log_evidence - RIM_ODDS * len(fit.places)
+
+
 def _simplest(
     samples: Samples, noise: Noise, width_px: float, neighbours: tuple[float, ...], rough: ProfileFit | None
 ) -> tuple[ProfileFit, Doubt]:
@@ -86,7 +91,7 @@ def _simplest(
     def standing(fit: ProfileFit) -> float:
         """The evidence with what is believed beforehand."""
         flat = fit.model.kind != "moffat" and len(fit.places) == count
-        return fit.log_evidence - FLAT_ODDS * flat - RIM_ODDS * len(fit.places)
+        return standing_of_stars(fit) - FLAT_ODDS * flat
 
     rivals: dict[Kind, ProfileFit] = {}
     for fit in sorted([moffat, *fits], key=standing, reverse=True):
