@@ -135,8 +135,9 @@ def _fill(
     distance = cleaned.strip.offsets.astype(np.float64)
     star = fit.star(distance)
     core = np.abs(distance) <= max(fwhm, 1.0)
-    bowed = found.bow.at(cleaned.strip.offsets[core]).astype(np.float32)[:, None]  # pixels as they were read
-    saturated = _saturated(frame, cleaned.strip.values[core] + bowed, cleaned.rejected[core])
+    bow = found.bow.at(cleaned.strip.offsets)
+    taken_off = bow[core].astype(np.float32)[:, None]  # with it pixels are as they were read
+    saturated = _saturated(frame, cleaned.strip.values[core] + taken_off, cleaned.rejected[core])
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
     low_snr = profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
@@ -164,7 +165,7 @@ def _fill(
         center_px=center,
         slant_px=trace.slant_px,
         background_adu=fit.background,
-        peak_adu=float(np.nanmax(cleaned.values[core] + bowed)),
+        peak_adu=float(np.nanmax(cleaned.values[core] + taken_off)),
         saturated_px=saturated,
         dispersion_axis=trace.axis,
         flags=tuple(flags),
@@ -172,7 +173,7 @@ def _fill(
         columns_used=int(cleaned.strip.columns.size),
     )
     start = round(float(trace.center(middle))) + int(cleaned.strip.offsets[0])
-    drawn = SpatialProfile(start, cleaned.profile, star + fit.sky(distance))
+    drawn = SpatialProfile(start, cleaned.profile + bow, star + fit.sky(distance) + bow)
     return Reading(measurement, drawn, trace, half_window)
 
 

@@ -38,9 +38,7 @@ def auto_half_window(fwhm_px: float) -> int:
     return max(LEAST_HALF_WINDOW_PX, int(np.ceil(2.0 * fwhm_px)))
 
 
-def window_light(
-    cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: tuple[int, int], bow: Bow | None = None
-) -> Light:
+def window_light(cleaned: CleanStrip, fit: ProfileFit, half_window: int, span: tuple[int, int], bow: Bow) -> Light:
     """Sum the averaged profile over ± ``half_window`` pixels of the trace, background and neighbours taken off.
 
     With Y the sum of the pixels and p the model, NSIG is Y - s·p and all the light (Y - s·p) / F(p); both are
@@ -49,8 +47,8 @@ def window_light(
     """
     strip, model = cleaned.strip, fit.model
     profile = cleaned.profile
-    window = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
-    window &= np.abs(strip.offsets) <= half_window
+    usable = np.isfinite(profile) & (strip.offsets >= span[0]) & (strip.offsets <= span[1])
+    window = usable & (np.abs(strip.offsets) <= half_window)
     distance = strip.offsets[window].astype(np.float64)
     derivatives = fit.derivatives(distance)
     star, others = (
@@ -64,28 +62,29 @@ def window_light(
     rest[model.linear : model.places] = 0.0
     shared = fit.covariance @ slopes
     error = float(np.sqrt(max(noise - 2.0 * shared @ rest + rest @ fit.covariance @ rest, 0.0)))
-    ground = 0.0 if bow is None else _ground_error(cleaned, fit, window, span, bow)
+    whole_error = float(np.hypot(error, _ground_error(strip.offsets, fit, usable, window, bow)))
     truncated = int(window.sum()) < 2 * half_window + 1
     light = fit.light
     if not light > 0:
-        return Light(total, float(np.hypot(error, ground)), float("nan"), float("nan"), truncated)
+        return Light(total, whole_error, float("nan"), float("nan"), truncated)
     fraction = float(np.sum(star)) / light
     by_fraction = (slopes - rest - fraction * fit.light_gradient) / light
     change = rest + total / fraction * by_fraction
     corrected = max(noise - 2.0 * shared @ change + fit.excess * (change @ fit.covariance @ change), 0.0)
     added = fraction * np.sqrt(max(corrected - error**2, 0.0)) / max(abs(total), 1e-12)
-    return Light(total, float(np.hypot(error, ground)), float(np.clip(fraction, 0.0, 1.0)), float(added), truncated)
+    return Light(total, whole_error, float(np.clip(fraction, 0.0, 1.0)), float(added), truncated)
 
 
 def _ground_error(
-    cleaned: CleanStrip, fit: ProfileFit, window: NDArray[np.bool_], span: tuple[int, int], bow: Bow
+    offsets: NDArray[np.intp], fit: ProfileFit, usable: NDArray[np.bool_], window: NDArray[np.bool_], bow: Bow
 ) -> float:
-    """What is not known of a background that curves, or of rows that differ by more than noise, over the window."""
+    """What is not known of a background that curves, or of rows that differ by more than noise, over the window, ADU.
+
+    The background is a straight line through the rows ``usable`` away from the star.
+    """
     if bow.error == 0.0 and bow.scatter == 0.0:
         return 0.0
-    offsets = cleaned.strip.offsets
-    sky = np.isfinite(cleaned.profile) & (offsets >= span[0]) & (offsets <= span[1])
-    sky &= np.abs(offsets - fit.center) > 1.5 * max(fit.rough_width, 1.0)
+    sky = usable & (np.abs(offsets - fit.center) > 1.5 * max(fit.rough_width, 1.0))
     d = offsets.astype(np.float64)
     line = np.column_stack([np.ones(d.size), d])
     weights = line[window].sum(axis=0) @ np.linalg.pinv(line[sky])  # how the window's sum of the line hangs on its rows

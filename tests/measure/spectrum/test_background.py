@@ -57,13 +57,17 @@ def test_light_above_a_background_that_curves(sign):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_saturated_pixels_are_counted_above_a_background_that_curves(sign):
+def test_pixels_above_a_background_that_curves_are_told_as_they_were_read(sign):
     scene = Scene(shape=(300, 1000)).star(150, 900000.0, 25.0)
-    scene.add(400.0 + sign * 200.0 * np.square((scene.rows - 150.0) / 100.0) * np.ones(1000))
+    scene.add(400.0 + sign * 60.0 * np.square((scene.rows - 150.0) / 100.0) * np.ones(1000))
     frame = replace(scene.frame(lambda _, adu: np.minimum(adu, 12000.0)), saturation_adu=12000.0)
-    found = measure_spectrum(frame, DEFAULT).measurement
+    reading = measure_spectrum(frame, DEFAULT)
+    found, drawn = reading.measurement, reading.profile
     assert found.saturated_px == np.count_nonzero(frame.raw[:, 450:550] >= 12000) > 1000
     assert found.peak_adu == pytest.approx(12000.0, abs=0.01)
+    rows = slice(max(drawn.start_px, 0), drawn.start_px + drawn.values.size)
+    seen = drawn.values[rows.start - drawn.start_px :][: 300 - rows.start]
+    assert seen == pytest.approx(frame.raw[rows, 450:550].mean(axis=1), abs=1.0)
 
 
 def test_wings_of_a_star_are_no_bow_and_noise_is_none():
