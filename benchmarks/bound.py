@@ -53,6 +53,7 @@ from benchmarks.observing import BenchObserver, Scenario
 from simulators.bench import Bench
 from simulators.instruments import Instrument
 from simulators.optics import slit_image
+from simulators.sky import WANDER_PERIODS_S
 from simulators.truth import Truth
 
 Array = NDArray[np.float64]
@@ -88,7 +89,6 @@ PARAMETERS = (
 FREE: dict[Known, int] = {"curves": 2, "shapes": 3, "laws": len(PARAMETERS)}
 SEEING = 0.02
 OFFSET_PX = 0.05
-PERIODS_S = (60.0, 900.0)  # of the bench's wander (`simulators.sky`), from and to
 
 
 def bound_steps(
@@ -141,7 +141,7 @@ def covariance(bench: Bench, frames: Sequence[Measurement]) -> Array:
 
 def wander_correlation(lapse_s: Array) -> Array:
     """K(Δt) of the slow wander, any shape."""
-    shortest, longest = PERIODS_S
+    shortest, longest = WANDER_PERIODS_S
     turns = 2.0 * np.pi * np.maximum(np.abs(lapse_s), 1e-6)  # Ci has no value at 0, the difference goes to ln 15
     return np.asarray((sici(turns / shortest)[1] - sici(turns / longest)[1]) / np.log(longest / shortest))
 

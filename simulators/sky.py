@@ -13,6 +13,7 @@ import numpy as np
 
 REFERENCE_EXPOSURE_S = 10.0
 CLOUD_CELL_S = 120.0
+WANDER_PERIODS_S = (60.0, 900.0)  # shortest and longest of the slow wander's waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +85,6 @@ def _waves(
     seed: int, kind: int
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
     rng = np.random.default_rng([seed, kind])
-    periods = 60.0 * 15.0 ** ((np.arange(5) + rng.random(5)) / 5.0)
+    shortest, longest = WANDER_PERIODS_S
+    periods = shortest * (longest / shortest) ** ((np.arange(5) + rng.random(5)) / 5.0)
     return periods, 2.0 * np.pi * rng.random(5)
