@@ -140,7 +140,8 @@ def _fill(
     saturated = _saturated(frame, cleaned.strip.values[core] + taken_off, cleaned.rejected[core])
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
-    low_snr = profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
+    lightless = not np.isfinite(light.window_fraction)
+    low_snr = lightless or profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
     flags = [
         flag
         for flag, is_set in (

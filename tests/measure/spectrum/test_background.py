@@ -70,6 +70,18 @@ def test_pixels_above_a_background_that_curves_are_told_as_they_were_read(sign):
     assert seen == pytest.approx(frame.raw[rows, 450:550].mean(axis=1), abs=1.0)
 
 
+@pytest.mark.parametrize("height", [300.0, 600.0, -300.0])
+def test_a_background_so_steep_that_its_rows_seem_impossible(height):
+    """At the ends of the strip it is ten times the noise of a pixel away from a straight line."""
+    for flux in (800.0, 8000.0):
+        scene = Scene(shape=(300, 1000), seed=1).star(150, flux, 4.5)
+        scene.add(max(60.0, 60.0 - 2.5 * height) + height * np.square((scene.rows - 170.0) / 100.0) * np.ones(1000))
+        found = measure_spectrum(scene.frame(), DEFAULT).measurement
+        light, error = light_of(found)
+        assert found.fwhm_px == pytest.approx(4.5, abs=3.5 * found.fwhm_err_px)
+        assert light == pytest.approx(flux, abs=3.5 * error + 0.005 * flux)
+
+
 def test_wings_of_a_star_are_no_bow_and_noise_is_none():
     rng = np.random.default_rng(3)
     wings = 4000.0 * (1.0 + np.square(OFFSETS / 3.0)) ** -2.2

@@ -1,11 +1,14 @@
 """One frame to its numbers: what is found, how true it is, and what no frame may do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autofocus.measure.spectrum import reduction
 from autofocus.measure.spectrum.reduction import columns_used, measure_spectrum
 from autofocus.measure.spectrum.signal import auto_half_window
 from autofocus.model import Flag, Frame
@@ -105,6 +108,13 @@ def test_saturated_pixels_are_counted(draw):
     found = measure_spectrum(draw(saturation_adu=1000.0), DEFAULT).measurement
     assert Flag.SATURATED in found.flags
     assert found.saturated_px >= 100
+
+
+def test_a_model_without_light_is_no_sure_one(draw, monkeypatch):
+    whole = reduction.window_light
+    lightless = {"window_fraction": np.nan, "window_fraction_err": np.nan}
+    monkeypatch.setattr(reduction, "window_light", lambda *seen: replace(whole(*seen), **lightless))
+    assert Flag.LOW_SNR in measure_spectrum(draw(), DEFAULT).measurement.flags
 
 
 def test_settings_are_heeded(draw):

@@ -9,7 +9,7 @@ import numpy as np
 from autofocus.measure.spectrum.fitting.background import median, straight_span
 from autofocus.measure.spectrum.fitting.belief import Doubt
 from autofocus.measure.spectrum.fitting.bow import Bow, bow
-from autofocus.measure.spectrum.fitting.cleaning import clean, uncleaned
+from autofocus.measure.spectrum.fitting.cleaning import REJECT_SIGMAS, clean, uncleaned
 from autofocus.measure.spectrum.fitting.half_maximum import missed_width
 from autofocus.measure.spectrum.fitting.ladder import is_faint
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_roughly, with_ripples
@@ -69,6 +69,10 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     Once more where the width was far from the one that the strip was cleaned with.
     """
     first = uncleaned(strip, width_px)
+    steep = _steep_bow(first, width_px)
+    if steep.curvature != 0.0:
+        strip = _without(strip, steep)
+        first = uncleaned(strip, width_px)
     second = () if neighbours else _peak_beside(first, width_px)
     neighbours = neighbours or second
     cleaned, used = _first_cleaned(first, width_px, neighbours)
@@ -76,9 +80,10 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     span = _span(cleaned, width_px)
     curved = _bow(cleaned, span, width_px)
     if curved.curvature != 0.0:
-        strip = replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
+        strip = _without(strip, curved)
         cleaned, used = _first_cleaned(uncleaned(strip, width_px), width_px, neighbours)
         span = _span(cleaned, width_px)
+    curved = replace(curved, curvature=steep.curvature + curved.curvature)
     found = _fit_cleaned(cleaned, span, width_px, neighbours, None, used)
     if second:  # it may be the other rim
         found = _likelier(found, _fit_cleaned(cleaned, span, width_px, (), None))
@@ -108,11 +113,25 @@ def _likelier(found: _Found | None, other: _Found | None) -> _Found | None:
     return other if same and standing_of_stars(other.plain) > standing_of_stars(found.plain) else found
 
 
+def _without(strip: Strip, curved: Bow) -> Strip:
+    return replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
+
+
+def _steep_bow(first: CleanStrip, width_px: float) -> Bow:
+    """A bow of the medians so steep that at the ends of the strip cleaning would take the rows for impossible ones."""
+    steep = _bow(first, _span(first, width_px), width_px)
+    height = abs(steep.curvature) * float(np.square(first.strip.offsets).max())
+    return steep if height > REJECT_SIGMAS * _pixel_scatter(first) else Bow()
+
+
+def _pixel_scatter(first: CleanStrip) -> float:
+    """Noise of a pixel, ADU. Medians of whole numbers are whole ones, most of them the same: pixels tell theirs."""
+    return 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::EVERY])
+
+
 def _peak_beside(first: CleanStrip, width_px: float) -> tuple[float, ...]:
     """The second peak of the medians of the columns."""
-    # Medians of whole numbers are whole ones, most of them the same: their noise is told by that of the pixels.
-    scatter = 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::EVERY])
-    noise = 1.25 * scatter / np.sqrt(first.strip.columns.size)
+    noise = 1.25 * _pixel_scatter(first) / np.sqrt(first.strip.columns.size)
     return peak_beside(first.strip.offsets, first.profile, noise, width_px)
 
 
