@@ -69,11 +69,13 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     Once more where the width was far from the one that the strip was cleaned with.
     """
     first = uncleaned(strip, width_px)
-    steep = _steep_bow(first, width_px)
+    scatter = _pixel_scatter(first)
+    steep = _steep_bow(first, width_px, scatter)
     if steep.curvature != 0.0:
         strip = _without(strip, steep)
         first = uncleaned(strip, width_px)
-    second = () if neighbours else _peak_beside(first, width_px)
+        scatter = _pixel_scatter(first)
+    second = () if neighbours else _peak_beside(first, width_px, scatter)
     neighbours = neighbours or second
     cleaned, used = _first_cleaned(first, width_px, neighbours)
     width_px = width_px if used is None else used.rough_width
@@ -117,11 +119,14 @@ def _without(strip: Strip, curved: Bow) -> Strip:
     return replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
 
 
-def _steep_bow(first: CleanStrip, width_px: float) -> Bow:
+def _steep_bow(first: CleanStrip, width_px: float, scatter: float) -> Bow:
     """A bow of the medians so steep that at the ends of the strip cleaning would take the rows for impossible ones."""
+    offsets, least = first.strip.offsets, REJECT_SIGMAS * scatter
+    outer = first.profile[(np.abs(offsets) > INNER_WIDTHS * width_px + INNER_PX) & np.isfinite(first.profile)]
+    if outer.size == 0 or np.ptp(outer) < 0.5 * least:  # the most of a parabola lies in its outer half
+        return Bow()
     steep = _bow(first, _span(first, width_px), width_px)
-    height = abs(steep.curvature) * float(np.square(first.strip.offsets).max())
-    return steep if height > REJECT_SIGMAS * _pixel_scatter(first) else Bow()
+    return steep if abs(steep.curvature) * float(np.square(offsets).max()) > least else Bow()
 
 
 def _pixel_scatter(first: CleanStrip) -> float:
@@ -129,9 +134,9 @@ def _pixel_scatter(first: CleanStrip) -> float:
     return 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::EVERY])
 
 
-def _peak_beside(first: CleanStrip, width_px: float) -> tuple[float, ...]:
+def _peak_beside(first: CleanStrip, width_px: float, scatter: float) -> tuple[float, ...]:
     """The second peak of the medians of the columns."""
-    noise = 1.25 * _pixel_scatter(first) / np.sqrt(first.strip.columns.size)
+    noise = 1.25 * scatter / np.sqrt(first.strip.columns.size)
     return peak_beside(first.strip.offsets, first.profile, noise, width_px)
 
 
