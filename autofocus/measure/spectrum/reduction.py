@@ -141,18 +141,13 @@ def _fill(
     exposure = frame.exposure_s if frame.exposure_s and frame.exposure_s > 0 else None
     scale = settings.plate_scale_arcsec_per_px
     lightless = not np.isfinite(light.window_fraction)
-    low_snr = lightless or profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size)
-    flags = [
-        flag
-        for flag, is_set in (
-            (Flag.SATURATED, saturated > 0),
-            (Flag.LOW_SNR, low_snr),
-            (Flag.TRUNCATED_WINDOW, light.truncated),
-            (Flag.BLENDED, _is_blended(fit, 2.0 * half_window)),
-            (Flag.NO_EXPOSURE, exposure is None),
-        )
-        if is_set
-    ]
+    set_flags = {
+        Flag.SATURATED: saturated > 0,
+        Flag.LOW_SNR: lightless or profile_snr(cleaned, star) < LOW_SNR or _is_faint(trace, cleaned.strip.columns.size),
+        Flag.TRUNCATED_WINDOW: light.truncated,
+        Flag.BLENDED: _is_blended(fit, 2.0 * half_window),
+        Flag.NO_EXPOSURE: exposure is None,
+    }
     measurement = replace(
         known(frame, "spectrum"),
         fwhm_px=fwhm,
@@ -169,7 +164,7 @@ def _fill(
         peak_adu=float(np.nanmax(cleaned.values[core] + taken_off)),
         saturated_px=saturated,
         dispersion_axis=trace.axis,
-        flags=tuple(flags),
+        flags=tuple(flag for flag, is_set in set_flags.items() if is_set),
         background_noise_adu=float(np.sqrt(cleaned.noise.read_variance)),
         columns_used=int(cleaned.strip.columns.size),
     )
