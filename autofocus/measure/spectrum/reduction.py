@@ -109,7 +109,7 @@ def _about_middle(frame: Frame, trace: Trace, middle_px: float, width_px: float)
         return moved
     middle = float(moved.center(0.5 * (trace.length - 1)))
     again = follow(votes, Ridge(middle, trace.slant_px, width_px, trace.significance))
-    return replace(again, width_px=width_px)
+    return moved if again.is_steep else replace(again, width_px=width_px)
 
 
 def columns_used(length: int, asked: tuple[int, int] | None) -> tuple[int, int] | None:

@@ -185,3 +185,35 @@ def test_a_line_through_doughnuts_that_has_no_width_of_its_own_is_no_trace(seed)
     found = measure_spectrum(field.frame(seed), DEFAULT).measurement
     assert (Flag.NO_TRACE in found.flags) or found.fwhm_err_px < found.fwhm_px
     assert (Flag.NO_TRACE in found.flags) == bool(found.verdict)
+
+
+LARGE, LARGER, HOLLOW = Image(7.0, beta=3.0), Image(10.0, beta=3.0), Image(3.0, beta=3.5, radius_px=8.0)
+
+
+@pytest.mark.parametrize(
+    ("seed", "count", "apart", "image"),
+    [
+        (11, 40, 12.0, LARGE),
+        (5, 25, 20.0, LARGER),
+        (10, 25, 20.0, LARGER),
+        (8, 40, 15.0, HOLLOW),
+        (9, 40, 15.0, HOLLOW),
+    ],
+)
+def test_a_line_through_the_stars_of_a_field_is_no_trace(seed, count, apart, image):
+    field = Scene(scattered(count, seed, (360, 480), apart), image, shape=(360, 480))
+    found = measure_spectrum(field.frame(seed), DEFAULT).measurement
+    assert Flag.NO_TRACE in found.flags
+    assert "star field" in found.verdict
+
+
+def test_a_faint_star_with_the_bright_knots_of_a_nebula_beside_it_is_a_trace():
+    """In a few lines only, and all lines show the same knot: the stars of a field are in many places."""
+    knots = tuple((150.0, x, 4.0) for x in (100, 210, 400, 610, 700))
+    y, x = np.indices((200, 800))
+    light = 100.0 + sum(3000.0 * np.exp(-((y - row) ** 2 + (x - at) ** 2) / (2.0 * w**2)) for row, at, w in knots)
+    light += 20.0 * np.exp(-((y - 80.0) ** 2) / (2.0 * 2.0**2))
+    raw = np.random.default_rng(4).poisson(light).astype(np.uint16)
+    found = measure_spectrum(Frame(raw=raw, exposure_s=10.0), DEFAULT).measurement
+    assert found.center_px == pytest.approx(80.0, abs=0.5)
+    assert found.fwhm_px == pytest.approx(2.355 * 2.0, abs=4.0 * found.fwhm_err_px)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from autofocus.measure.spectrum.fitting import strip
+from autofocus.measure.spectrum.fitting.cleaning import clean
+from autofocus.measure.spectrum.fitting.profile import Strip
 from autofocus.measure.spectrum.reduction import measure_spectrum
 from autofocus.settings import MeasureSettings
 from tests.measure.rays import struck
@@ -54,3 +56,16 @@ def test_missing_pixels_are_replaced_by_the_model_that_is_found(monkeypatch):
     once, _ = measured(cut, monkeypatch)
     twice, _ = measured(cut, monkeypatch, again=True)
     assert once.nsig == pytest.approx(twice.nsig, abs=0.1 * twice.nsig_err)
+
+
+def test_a_model_far_from_what_was_followed_leaves_numbers():
+    """Its light at the trace may underflow: no column's light can be told by that."""
+    offsets = np.arange(-100, 101)
+    values = np.random.default_rng(2).normal(50.0, 3.0, (offsets.size, 120)).astype(np.float32)
+    pixels = Strip(values, offsets, np.zeros(120), np.full(120, 100), np.arange(120))
+    for faintest in (1e-44, 1e-30, 1e-5):
+        star = np.full(values.shape, faintest, np.float32)
+        star[:20] = 100.0
+        cleaned = clean(pixels, 10.0, star)
+        assert cleaned.noise.read_variance == pytest.approx(9.0, rel=0.1)
+        assert np.all(cleaned.flux == 1.0)

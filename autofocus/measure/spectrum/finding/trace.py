@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autofocus.measure.spectrum.finding.ridge import Ridge
+from autofocus.measure.spectrum.finding.ridge import MAX_SLANT, Ridge
 from autofocus.measure.spectrum.finding.sampling import BLOCKS, Floats
 from autofocus.measure.spectrum.finding.votes import Votes, middle
 from autofocus.model import Axis
@@ -60,6 +60,11 @@ class Trace:
         """Median light of the parts, ADU per column."""
         ordered = np.sort(self.flux)
         return 0.5 * float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2])
+
+    @property
+    def is_steep(self) -> bool:
+        """Whether it has turned further than any line that is looked for: from star to star, say."""
+        return abs(self.slant_px) > MAX_SLANT * self.length + 0.5 * self.width_px
 
     def inside(self, x: NDArray[np.generic] | float) -> bool:
         """Whether the centre lies on the frame at all ``x``."""

@@ -31,6 +31,7 @@ from autofocus.measure.spectrum.finding.image import (
 )
 from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import ABSURD, FEW, SEVERAL
+from autofocus.measure.spectrum.finding.spots import is_among_stars
 from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.measure.spectrum.finding.votes import Votes, collect_votes
 from autofocus.model import Axis, Frame
@@ -46,6 +47,7 @@ SEEINGS_ACROSS_A_STAR = 28.0
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
 STEADY_LIGHT = 0.3
 MOST_ACROSS = 0.25
+IN_PLACES = "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
         if len(seen) == 2 and any(cross(one, other) for one in seen[0].traces for other in seen[1].traces):
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
+            if is_among_stars(best.look.votes, best.traces[0]):
+                return Verdict(None, reason=IN_PLACES)
             return Verdict(best.traces[0], best.traces[1:])
     faint = _faintest(frame, seen)
     return Verdict(faint) if faint is not None else Verdict(None, reason=_reason(seen))
@@ -135,8 +139,9 @@ def _faintest(frame: Frame, seen: list[_Seen]) -> Trace | None:
     """The surest of the traces that only all pixels of the frame together show, where else it shows nothing."""
     if not all(one.look.is_blank for one in seen):
         return None
-    found = [faint_trace(frame, one.look.votes) for one in seen]
-    return max((one for one in found if one is not None), key=lambda one: one.significance, default=None)
+    found = ((one.look.votes, faint_trace(frame, one.look.votes)) for one in seen)
+    alone = [trace for votes, trace in found if trace is not None and not is_among_stars(votes, trace)]
+    return max(alone, key=lambda trace: trace.significance, default=None)
 
 
 def _look(frame: Frame, axes: tuple[Axis, ...], sampled: int | None) -> list[_Seen]:
@@ -233,7 +238,7 @@ def _follow_all(votes: Votes, candidates: Sequence[tuple[Trace, Ridge]]) -> list
 
 
 def _is_sound(votes: Votes, trace: Trace) -> bool:
-    return is_continuous(trace) and trace.scatter < STEADY and not is_slope(votes, trace)
+    return not trace.is_steep and is_continuous(trace) and trace.scatter < STEADY and not is_slope(votes, trace)
 
 
 def _apart(traces: list[Trace]) -> list[Trace]:
@@ -281,5 +286,5 @@ def _reason(seen: list[_Seen]) -> str:
     if sum(one.look.rippled for one in seen) > sum(len(one.look.broken) for one in seen):
         return "ripples both ways and no trace above them: a flat, or the fixed pattern of a bias or a dark"
     if any(one.look.broken for one in seen):
-        return "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
+        return IN_PLACES
     return "no trace above the noise: a bias, a dark, a flat, or the star is not on the slit"

@@ -22,6 +22,7 @@ REJECT_SIGMAS = 6.0
 GROW_SIGMAS = 3.0
 SHAPE_TOLERANCE = 0.2
 MOST_LOOKS = 5
+LEAST_CORE = 1e-3  # of the model's height
 DARKEST = 0.25  # of the rows, where a star covers all of them
 
 
@@ -129,9 +130,10 @@ def _column_flux(signal: Floats, star: Floats, core: Mask) -> tuple[Doubles, Dou
     their scatter is noise (James & Stein 1961). Also returns what part of the variance of each row this takes out.
     """
     taken = np.zeros(core.size)
+    highest = float(star.max(initial=0.0))
     star, signal = np.broadcast_to(star, signal.shape)[core], signal[core]
     top = star.max(axis=0, initial=0.0)
-    if not (top > 0).all():
+    if not (top > max(LEAST_CORE * highest, 0.0)).all():  # what was fitted is not the star that was followed
         return np.ones(signal.shape[1]), taken
     bright = star > 0.3 * top
     ratio = signal / np.where(bright, star, 1.0)
