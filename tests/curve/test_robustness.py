@@ -54,7 +54,7 @@ def check(curves: FocusCurves) -> None:
     json.dumps(asdict(curves), allow_nan=False)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, phases=NO_SHRINKING)
+@settings(max_examples=25, derandomize=True, phases=NO_SHRINKING)
 @given(
     frames=st.lists(FRAMES, max_size=9),
     objective=st.sampled_from(["snr", "nsig", "fwhm"]),
@@ -69,7 +69,7 @@ def test_no_measurements_raise_and_none_make_a_fit_of_nothing(
     next_positions(frames, [0.0, 10.0], objective=objective)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, phases=NO_SHRINKING)
+@settings(max_examples=25, derandomize=True, phases=NO_SHRINKING)
 @given(
     st.lists(
         st.tuples(st.floats(-300.0, 300.0), st.floats(0.01, 500.0), st.floats(0.0, 2.0), st.floats(-5.0, 1e5), NUMBERS),

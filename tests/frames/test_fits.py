@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofocus.errors import FrameError
@@ -232,7 +232,7 @@ def test_real_files_hold_what_astropy_reads_in_them() -> None:
             assert frame.position == {"8000": 8025}.get(path.name[13:17], float(path.name[13:17]))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 5759), st.integers(0, 255)), max_size=12),
     packed=st.booleans(),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofocus.frames.fits import read_frame
@@ -78,7 +78,7 @@ def test_cards_that_cannot_be_parsed_spoil_nothing(raw_fits: Any) -> None:
     assert (frame.exposure_s, frame.started_utc) == (5.0, "2026-11-22T21:14:05")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     st.dictionaries(
         st.sampled_from(["EXPTIME", "FOCUSPOS", "OBJECT", "EGAIN", "DATE-OBS", "NOTE"]),

@@ -4,7 +4,7 @@ import time
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from simulators.alpaca_server import start
@@ -39,9 +39,7 @@ values = some.one_of(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+@settings(max_examples=150, derandomize=True)
 @given(data=some.data())
 def test_any_request_is_answered_in_form(bench_server, data):
     kind = data.draw(some.sampled_from(["camera", "focuser"]))

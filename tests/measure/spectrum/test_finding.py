@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofocus.measure.spectrum.finding.candidates import most_lamp_light
@@ -19,7 +19,7 @@ from tests.measure.scenes import Scene, amp_step_rows
 from tests.measure.spectrographs import others, spectra
 
 SPECTRA, OTHERS = spectra(), others()
-SLOWLY = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+SLOWLY = settings(max_examples=30, derandomize=True)
 
 
 def middle_of(trace: Trace) -> float:

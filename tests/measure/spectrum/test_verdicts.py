@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofocus.measure.spectrum.finding.verdict import find_trace
@@ -41,7 +41,7 @@ def test_noise_alone_is_never_a_trace():
         assert find_trace(Frame(raw=raw), "auto").trace is None, shape
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, derandomize=True)
 @given(
     row=st.floats(40, 210),
     slant=st.floats(-24, 24),

@@ -97,7 +97,7 @@ def analytic(width, wing, snr, slant, seed):
     return noisy(signal, seed), truth
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(
     st.floats(1.6, 40.0),
     st.sampled_from([0.0, 0.2, 0.3, 0.4]),

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofocus.measure.modes import measure_frame
@@ -167,7 +167,7 @@ def test_of_a_mere_list_of_pixels_nothing_is_assumed():
     assert np.isnan(found.nsig)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(seeing=st.floats(1.8, 6.0), x=st.floats(60.0, 140.0), y=st.floats(60.0, 140.0), seed=st.integers(0, 2**31))
 def test_where_a_star_stands_in_its_pixel_does_not_change_its_size(seeing, x, y, seed):
     found = measured(Scene(((x, y, 200000.0),), Image(seeing), shape=(200, 200)), seed)
@@ -176,7 +176,7 @@ def test_where_a_star_stands_in_its_pixel_does_not_change_its_size(seeing, x, y,
     assert np.hypot(found.stars[0].x - x, found.stars[0].y - y) < 0.05
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     kind=st.sampled_from(["constant", "noise", "nan", "huge", "half"]),
