@@ -97,8 +97,6 @@ def watch(
             began_s=began_s,
             stop=stop,
         )
-        if not once:
-            measurer.prepare()
         read, found = _follow(
             watched, measurer, settings, [*others, *([alarm] if until_degraded else [])], as_json=as_json, web=web
         )
@@ -169,6 +167,8 @@ def _follow(
         shown.enter_context(view)
         shown.enter_context(following)
         read = found = 0
+        if not watched.once:
+            measurer.prepare()
         for one in measure_arrivals(watched.arrivals(), measurer):
             found += 1
             if isinstance(one, MeasuredFile):

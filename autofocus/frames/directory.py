@@ -51,7 +51,7 @@ class FolderWatch:
         self.folder = folder
         self.stop = stop or threading.Event()
         self._recursive, self._polling = recursive, polling
-        self._existing, self._once = existing or once, once
+        self._existing, self.once = existing or once, once
         self._since_ns = None if since_s is None else int(since_s * 1e9)
         self._began_ns = None if began_s is None else int(began_s * 1e9)
         self._pattern = pattern
@@ -68,7 +68,7 @@ class FolderWatch:
         """Deliver frames as they become whole, and complaints; runs until ``stop`` is set (``once``: until done)."""
         if not self.folder.is_dir():
             raise FrameError(f"{self.folder}: there is no such folder")
-        with Notices(self.folder, recursive=self._recursive, native=not (self._polling or self._once)) as notices:
+        with Notices(self.folder, recursive=self._recursive, native=not (self._polling or self.once)) as notices:
             if notices.trouble:
                 yield Arrival(self.folder, notices.trouble)
             self._sweep(new=self._existing)
@@ -76,7 +76,7 @@ class FolderWatch:
                 self.stop.wait(2 * STEADY_S)  # so that what came last does not come late
             while not self.stop.is_set():
                 yield from self._deliver()
-                if self._once and not self._pending:
+                if self.once and not self._pending:
                     return
                 waiting = TICK_S if self._pending else LOOK_S
                 self._take(notices.wait(waiting))
@@ -92,7 +92,7 @@ class FolderWatch:
 
     def _look(self, notices: Notices) -> Iterator[Arrival]:
         """See whether the folder is there, has changed, or is due for a full look."""
-        if self._once:
+        if self.once:
             return
         if not self.folder.is_dir():
             if not self._gone:

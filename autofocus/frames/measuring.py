@@ -71,10 +71,14 @@ class FileMeasurer:
         self._pattern = position_pattern
         self._names: dict[Path, NamedPositions] = {}
         self._trusted: dict[tuple[Path, str], list[str]] = {}
+        self._loading: threading.Thread | None = None
         NamedPositions(position_pattern)  # a faulty pattern shows now, not at the first frame
 
     def __call__(self, path: Path) -> MeasuredFile:
         """Measure a file; `FrameError` when it cannot be read or measured."""
+        if self._loading is not None:  # two threads that import scipy at once may both get half of it
+            self._loading.join()
+            self._loading = None
         position, withdrawn = self._position(path)
         frame = read_frame(path, name_position=position, names_known=True)
         reading = self._measured(frame)
@@ -87,8 +91,9 @@ class FileMeasurer:
         return taken
 
     def prepare(self) -> None:
-        """Begin to load, beside whatever follows, what measuring and fitting need: the first frame then waits less."""
-        threading.Thread(target=_load, daemon=True).start()
+        """Begin to load what measuring and fitting need while nothing else does: the first frame then waits less."""
+        self._loading = threading.Thread(target=_load, daemon=True)
+        self._loading.start()
 
     def widened(self, fwhm_px: float) -> FileMeasurer | None:
         """For ``half_window_px: auto``: a measurer with the one window of a series whose widest frame has this FWHM."""

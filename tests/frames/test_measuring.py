@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from autofocus.errors import FrameError, JournalError, SettingsError
+from autofocus.frames import measuring
 from autofocus.frames.measuring import FileMeasurer, MeasuredFile, UnreadableFile, measure_arrivals
 from autofocus.frames.pending import Arrival
 from autofocus.frames.recorded import gather_series
@@ -37,6 +39,26 @@ def put(folder: Path, name: str, **cards: Any) -> Path:
     path = folder / name
     path.write_bytes(fits_bytes(np.full((8, 9), 7, "i2"), **cards))
     return path
+
+
+def test_the_first_frame_waits_for_what_is_being_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that import scipy at once may each get half of it: a frame was lost that way."""
+    done: list[str] = []
+
+    def load() -> None:
+        time.sleep(0.3)
+        done.append("loaded")
+
+    def measure(frame: Frame, settings: MeasureSettings) -> Reading:
+        done.append("measured")
+        return counted(frame, settings)
+
+    monkeypatch.setattr(measuring, "_load", load)
+    measurer = FileMeasurer(MeasureSettings(), measure=measure)
+    measurer.prepare()
+    for name in ("a.fits", "b.fits"):
+        measurer(put(tmp_path, name))
+    assert done == ["loaded", "measured", "measured"]
 
 
 def test_position_from_the_name_unless_names_count_up(tmp_path: Path, measurer: FileMeasurer) -> None:
