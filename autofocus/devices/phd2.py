@@ -85,7 +85,7 @@ class Phd2Guider:
                 return self._settled(verdict, now - began, steps)
             if now - began - calibrated_s >= self._settings.settle_timeout_s:
                 return self._unsettled(verdict, now - began, steps)
-            if self._settings.start_if_stopped and self._link.connected and not state.guiding and now >= ask_again:
+            if self._settings.start_if_stopped and self._link.connected and state.idle and now >= ask_again:
                 self._start_guiding()
                 ask_again = now + ASK_AGAIN_S
             self._clock.sleep(POLL_S)
@@ -147,10 +147,9 @@ class Phd2Guider:
 
     def _start_guiding(self) -> bool:
         """Ask PHD2 to resume, or to connect, calibrate if need be, and guide; whether it took the order."""
-        state = self.state.state
-        if self.state.guiding or state in ("Calibrating", "Unknown"):
-            return False  # it does, it is under way, or nobody knows yet
-        if state == "Paused":
+        if not self.state.idle:
+            return False
+        if self.state.state == "Paused":
             return self._try("set_paused", [False])
         self._try("set_connected", [True])
         settings = self._settings

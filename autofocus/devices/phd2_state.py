@@ -78,6 +78,11 @@ class Phd2State:
         return self.state in ("Guiding", "LostLock")
 
     @property
+    def idle(self) -> bool:
+        """Whether it would not guide unless told to; not while it calibrates, nor while nobody knows yet."""
+        return not self.guiding and self.state not in ("Calibrating", "Unknown")
+
+    @property
     def words(self) -> str:
         """What PHD2 is doing, for a person: ``PHD2 is paused``."""
         return f"PHD2 {WORDS.get(self.state, 'does not answer')}"

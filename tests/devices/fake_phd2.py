@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,19 @@ VERSION = {"Event": "Version", "PHDVersion": "2.6.14", "MsgVersion": 1}
 class FakePhd2:
     """Accepts one connection after another; ``answers`` by method: a value, or a function of the parameters."""
 
-    def __init__(self, port: int = 0, state: str = "Guiding", answers: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        state: str = "Guiding",
+        answers: dict[str, Any] | None = None,
+        *,
+        greets_after_s: float = 0.0,
+    ) -> None:
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port = self._listening.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self.state = state
+        self._greets_after_s = greets_after_s
         self.asked: list[tuple[str, Any]] = []
         known = {"get_exposure": 500, "get_pixel_scale": 1.5, "get_search_region": 15}
         self.answers: dict[str, Any] = {**known, "get_app_state": lambda _: self.state, **(answers or {})}
@@ -53,6 +62,7 @@ class FakePhd2:
             except OSError:
                 return
             self._connections.append(connection)
+            time.sleep(self._greets_after_s)
             for greeting in (VERSION, {"Event": "AppState", "State": self.state}):
                 connection.sendall(json.dumps(greeting).encode() + b"\r\n")
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()

@@ -224,13 +224,15 @@ def test_nobody_there_and_then_somebody() -> None:
         link.close()
 
 
-def test_killed_and_restarted_within_one_settling(phd2: FakePhd2) -> None:
-    """The link finds PHD2 again, has it connect and guide, and goes on."""
+@pytest.mark.parametrize("greets_after_s", [0.0, 0.3])
+def test_killed_and_restarted_within_one_settling(phd2: FakePhd2, greets_after_s: float) -> None:
+    """The link finds PHD2 again, has it connect and guide, and goes on; also where PHD2 is slow to say what it does."""
     with opened(phd2, settle_timeout_s=5.0, start_if_stopped=True) as guider:
         guider.move_started()
         guider.move_ended()
         phd2.close()
-        again = FakePhd2(port=phd2.port, state="Stopped", answers={"get_exposure": 10, "set_connected": 0})
+        answers = {"get_exposure": 10, "set_connected": 0}
+        again = FakePhd2(port=phd2.port, state="Stopped", answers=answers, greets_after_s=greets_after_s)
 
         def start(_: Any) -> int:
             again.state = "Guiding"
