@@ -17,6 +17,7 @@ from autofocus.measure.spectrum.finding.candidates import (
     unevenness,
 )
 from autofocus.measure.spectrum.finding.clear import clear_trace
+from autofocus.measure.spectrum.finding.crowd import is_among_stars, lines_across
 from autofocus.measure.spectrum.finding.faint import faint_trace
 from autofocus.measure.spectrum.finding.image import (
     continuum,
@@ -31,7 +32,6 @@ from autofocus.measure.spectrum.finding.image import (
 )
 from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import ABSURD, FEW, SEVERAL
-from autofocus.measure.spectrum.finding.spots import is_among_stars
 from autofocus.measure.spectrum.finding.trace import Trace, follow
 from autofocus.measure.spectrum.finding.votes import Votes, collect_votes
 from autofocus.model import Axis, Frame
@@ -128,11 +128,18 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
         if len(seen) == 2 and any(cross(one, other) for one in seen[0].traces for other in seen[1].traces):
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
-            if is_among_stars(best.look.votes, best.traces[0]):
-                return Verdict(None, reason=IN_PLACES)
-            return Verdict(best.traces[0], best.traces[1:])
+            return _unless_of_many(best)
     faint = _faintest(frame, seen)
     return Verdict(faint) if faint is not None else Verdict(None, reason=_reason(seen))
+
+
+def _unless_of_many(best: _Seen) -> Verdict:
+    """The brightest trace and the others, unless stars of a field made it, or it is one order of an echelle."""
+    votes, trace = best.look.votes, best.traces[0]
+    if is_among_stars(votes, trace):
+        return Verdict(None, reason=IN_PLACES)
+    lines = lines_across(votes, trace)
+    return Verdict(None, reason=_many(lines, best.look)) if lines > MOST_TRACES else Verdict(trace, best.traces[1:])
 
 
 def _faintest(frame: Frame, seen: list[_Seen]) -> Trace | None:
@@ -266,6 +273,11 @@ def _constant(frame: Frame) -> str:
     return f"all pixels have the same value, {low:g}" + (": black" if low <= 0 else "")
 
 
+def _many(lines: int, look: Look) -> str:
+    what = "an echelle or an arc lamp" if look.is_long else "an arc lamp, an echelle or the sky alone"
+    return f"{lines} or more parallel lines and no single trace: {what}"
+
+
 def _reason(seen: list[_Seen]) -> str:
     """What the frame is, where it holds no trace."""
     if any(one.bands for one in seen):
@@ -276,8 +288,7 @@ def _reason(seen: list[_Seen]) -> str:
     if most is not None and most.comparable >= MANY_LINES:
         if most.is_faint:
             return f"{most.comparable} faint ridges: the fixed pattern of a bias or a dark"
-        what = "an echelle or an arc lamp" if most.is_long else "an arc lamp, an echelle or the sky alone"
-        return f"{most.comparable} or more parallel lines and no single trace: {what}"
+        return _many(most.comparable, most)
     if any(one.traces for one in seen):
         return "even lines across the dispersion and no trace along it: an arc lamp, a slit image or bad columns"
     lit = min((most_lamp_light(one.look.votes) / float(np.median(one.look.votes.noise)) for one in seen), default=0.0)
