@@ -1,4 +1,4 @@
-"""What else the parts of a frame show beside the line that was followed: the stars of a field, the orders of an echelle.
+"""What the parts of a frame show beside the line that was followed: the stars of a field, the orders of an echelle.
 
 Some of many stars will always lie so that they, and their wings, seem to make a trace along the whole frame; and of
 orders that are bent, straight lines find but a few.
@@ -67,7 +67,7 @@ def lines_across(votes: Votes, trace: Trace) -> int:
 
 
 def _peaks(votes: Votes, width_px: float) -> _Peaks | None:
-    """Means over a width, less the higher of those of its two sides, a width off; None where the frame is too narrow."""
+    """Means over a width, less the higher of its two sides, a width off; None where the frame is too narrow."""
     size = 1
     while 2 * FINER * size <= width_px:
         size *= 2

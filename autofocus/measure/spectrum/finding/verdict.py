@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,9 +27,9 @@ from autofocus.measure.spectrum.finding.image import (
     is_slope,
     is_step,
     join_rims,
-    louder_on,
     without_crossing,
 )
+from autofocus.measure.spectrum.finding.nested import SEEINGS_ACROSS_LINES, apart, without_nested
 from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import ABSURD, FEW, SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
@@ -44,9 +44,7 @@ ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
 STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
-SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
 STEADY_LIGHT = 0.3
-MOST_ACROSS = 0.25
 IN_PLACES = "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
 
 
@@ -124,22 +122,24 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
         dark = [axis for axis in axes if not any(one.look.votes.axis == axis and one.traces for one in seen)]
         lit = [one for one in seen if one.look.votes.axis not in dark]
         seen = sorted(lit + _look(frame, tuple(dark), sampled), key=lambda one: axes.index(one.look.votes.axis))
-        best = min(seen, key=lambda one: one.cost, default=None)
         if len(seen) == 2 and any(cross(one, other) for one in seen[0].traces for other in seen[1].traces):
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
-        if best is not None and best.cost < (np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN):
-            return _unless_of_many(best)
+        most = np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN
+        verdicts = [_unless_of_many(one) for one in sorted(seen, key=lambda one: one.cost) if one.cost < most]
+        if verdicts:
+            return next((verdict for verdict in verdicts if verdict.trace is not None), verdicts[0])
     faint = _faintest(frame, seen)
     return Verdict(faint) if faint is not None else Verdict(None, reason=_reason(seen))
 
 
-def _unless_of_many(best: _Seen) -> Verdict:
+def _unless_of_many(seen: _Seen) -> Verdict:
     """The brightest trace and the others, unless stars of a field made it, or it is one order of an echelle."""
-    votes, trace = best.look.votes, best.traces[0]
-    if is_among_stars(votes, trace):
+    if is_among_stars(seen.look.votes, seen.traces[0]):
         return Verdict(None, reason=IN_PLACES)
-    lines = lines_across(votes, trace)
-    return Verdict(None, reason=_many(lines, best.look)) if lines > MOST_TRACES else Verdict(trace, best.traces[1:])
+    lines = lines_across(seen.look.votes, seen.traces[0])
+    if lines > MOST_TRACES:
+        return Verdict(None, reason=_many(lines, seen.look))
+    return Verdict(seen.traces[0], seen.traces[1:])
 
 
 def _faintest(frame: Frame, seen: list[_Seen]) -> Trace | None:
@@ -172,10 +172,10 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     sound = _follow_all(votes, look.candidates)
     if not sound:  # what looked like ridges was on a wider one
         sound = _follow_all(votes, look.wider)
-    images = join_rims(_apart(sound))
+    images = join_rims(apart(sound))
     while images and is_step(votes, images[0]):
         images = images[1:]
-    traces = _without_nested(votes, without_crossing(_apart(images)))
+    traces = without_nested(votes, without_crossing(apart(images)))
     contrasts = [edge_contrast(votes, trace) for trace in traces]
     lamps = [
         trace
@@ -193,51 +193,6 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     return _Seen(look, stars, even, len(traces) - len(stars) - len(lamps), len(lamps), count)
 
 
-def _without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
-    """Of a wide trace and far narrower ones on it only the one or the others.
-
-    On an evenly lit piece of slit with sharp edges a narrow trace is a star. On any other image it is a part of it, as
-    are two as far from the middle, the rims of a ring.
-    """
-    kept = list(traces)
-    for wide in sorted(traces, key=lambda trace: -trace.width_px):
-        inside = [trace for trace in kept if trace.width_px < 0.5 * wide.width_px and _lies_on(trace, wide)]
-        if not inside or wide not in kept:
-            continue
-        inside, chance = _own_light(votes, inside, wide)
-        kept = [trace for trace in kept if trace not in chance]
-        if not inside:
-            continue
-        is_ring = len(inside) == 2 and abs(sum(_place(trace) - _place(wide) for trace in inside)) < 0.2 * wide.width_px
-        gone = inside if is_ring or edge_contrast(votes, wide, inside) <= SEEINGS_ACROSS_LINES else [wide]
-        kept = [trace for trace in kept if trace not in gone]
-    return kept
-
-
-def _own_light(votes: Votes, inside: list[Trace], wide: Trace) -> tuple[list[Trace], list[Trace]]:
-    """Traces that stand on a wide one, and lines that chance draws on it.
-
-    The wide light brings photon noise of its own; and as every place of a slit runs parallel to its ends, a line across
-    the light, from edge to edge or from rim to rim, is no star.
-    """
-    louder = louder_on(votes, wide)
-    own = [
-        trace
-        for trace in inside
-        if abs(trace.slant_px - wide.slant_px) < MOST_ACROSS * wide.width_px
-        and is_continuous(replace(trace, flux_err=louder * trace.flux_err))
-    ]
-    return own, [trace for trace in inside if trace not in own]
-
-
-def _lies_on(trace: Trace, wide: Trace) -> bool:
-    return abs(_place(trace) - _place(wide)) < 0.7 * wide.width_px
-
-
-def _place(trace: Trace) -> float:
-    return float(trace.center((trace.length - 1) / 2))
-
-
 def _follow_all(votes: Votes, candidates: Sequence[tuple[Trace, Ridge]]) -> list[Trace]:
     """The traces that stand when followed."""
     followed = [follow(votes, ridge) for _, ridge in candidates[:MOST_FOLLOWED]]
@@ -246,15 +201,6 @@ def _follow_all(votes: Votes, candidates: Sequence[tuple[Trace, Ridge]]) -> list
 
 def _is_sound(votes: Votes, trace: Trace) -> bool:
     return not trace.is_steep and is_continuous(trace) and trace.scatter < STEADY and not is_slope(votes, trace)
-
-
-def _apart(traces: list[Trace]) -> list[Trace]:
-    """Brightest first, ridges that ended on the same trace only once."""
-    kept: list[Trace] = []
-    for trace in sorted(traces, key=lambda t: -t.brightness):
-        if not any(_lies_on(trace, other) and trace.width_px >= 0.5 * other.width_px for other in kept):
-            kept.append(trace)
-    return kept
 
 
 def _constant(frame: Frame) -> str:

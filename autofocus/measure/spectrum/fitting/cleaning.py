@@ -83,7 +83,8 @@ def clean(strip: Strip, width_px: float, star: Floats | None = None, rest: Float
 def uncleaned(strip: Strip, width_px: float) -> CleanStrip:
     """A strip as it is, all columns at the same background, for a first look by medians: nothing is replaced."""
     known = np.isfinite(strip.values)
-    outer = away_from_trace(strip.offsets, np.asarray(known.any(axis=1)), width_px)
+    usable = np.asarray(known.any(axis=1))
+    outer = away_from_trace(strip.offsets, usable, width_px)
     level = column_level(strip.values[outer])
     signal = strip.values - (level - level.mean()).astype(np.float32)
     profile = _median_column(signal, known, outer)
@@ -91,6 +92,7 @@ def uncleaned(strip: Strip, width_px: float) -> CleanStrip:
     # The lower four fifths of absolute deviates have a mean of 0.5586 sigma; a median has 1.57 times a mean's variance.
     noise = Noise((float(aside.mean()) / 0.5586) ** 2 * strip.columns.size / 1.57, 0.0)
     one = np.ones(strip.columns.size)
+    profile[~usable] = np.nan
     return CleanStrip(strip, signal, profile + level.mean(), np.zeros(one.size), one, ~known, noise)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.fitting.background import median, straight_span
 from autofocus.measure.spectrum.fitting.belief import Doubt
@@ -22,6 +23,7 @@ from autofocus.measure.spectrum.fitting.neighbours import (
     unexplained,
 )
 from autofocus.measure.spectrum.fitting.profile import CleanStrip, Samples, Strip, at_phases, average
+from autofocus.measure.spectrum.fitting.slit_end import slit_ends
 from autofocus.measure.spectrum.fitting.star_model import StarModel
 from autofocus.measure.spectrum.fitting.width import fit_profile, standing_of_stars
 
@@ -70,6 +72,11 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     """
     first = uncleaned(strip, width_px)
     scatter = _pixel_scatter(first)
+    lit = _lit(first, scatter, width_px)
+    if not lit.all():
+        strip = replace(strip, values=np.where(lit[:, None], strip.values, np.float32(np.nan)))
+        first = uncleaned(strip, width_px)
+        scatter = _pixel_scatter(first)
     steep = _steep_bow(first, width_px, scatter)
     if steep.curvature != 0.0:
         strip = _without(strip, steep)
@@ -119,6 +126,13 @@ def _without(strip: Strip, curved: Bow) -> Strip:
     return replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
 
 
+def _lit(first: CleanStrip, scatter: float, width_px: float) -> NDArray[np.bool_]:
+    """The rows of the piece of slit on which the trace stands, as far as its ends are seen."""
+    offsets = first.strip.offsets
+    low, high = slit_ends(offsets, first.profile, 1.25 * scatter / np.sqrt(first.strip.columns.size), width_px)
+    return np.asarray((offsets >= low) & (offsets <= high))
+
+
 def _steep_bow(first: CleanStrip, width_px: float, scatter: float) -> Bow:
     """A bow of the medians so steep that at the ends of the strip cleaning would take the rows for impossible ones."""
     offsets, least = first.strip.offsets, REJECT_SIGMAS * scatter
@@ -131,7 +145,8 @@ def _steep_bow(first: CleanStrip, width_px: float, scatter: float) -> Bow:
 
 def _pixel_scatter(first: CleanStrip) -> float:
     """Noise of a pixel, ADU. Medians of whole numbers are whole ones, most of them the same: pixels tell theirs."""
-    return 1.4826 * median(np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::EVERY])
+    away = np.abs(first.values - first.profile[:, None].astype(np.float32)).ravel()[::EVERY]
+    return 1.4826 * median(away[np.isfinite(away)])
 
 
 def _peak_beside(first: CleanStrip, width_px: float, scatter: float) -> tuple[float, ...]:

@@ -1,0 +1,73 @@
+"""Where the lit piece of slit ends on which a star stands: beyond lies another background, and darkness.
+
+The ends of a slit are as blurred as the optics make them, a few pixels or a few times ten, and the sky inside may be
+brighter than the star. A straight background across them, or a disc as wide as the slit, would be no better a guess.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
+
+Doubles = NDArray[np.float64]
+
+INNER_WIDTHS, INNER_PX = 1.5, 3.0  # about the trace, where the star's own light falls off
+BLURS_PX = (8, 16, 32)
+STEP_SIGMAS = 8.0
+ABRUPT = 0.55  # of what changes over three times the blur; a slope changes by a third
+CLEAR_OF_END = 0.03  # of the step
+LEAST_PX, LEAST_BEFORE = 8, 2
+
+
+def slit_ends(offsets: NDArray[np.intp], profile: Doubles, error: float, width_px: float) -> tuple[int, int]:
+    """The first and the last offset that belong to the piece of slit about a trace; all where no end is seen.
+
+    ``error`` is the noise of a row of the profile, ADU.
+    """
+    inner_px = INNER_WIDTHS * width_px + INNER_PX
+    known = np.isfinite(profile)
+    below, above = (np.flatnonzero((side * offsets > inner_px) & known)[::side] for side in (-1, 1))  # outward
+    first = _last_lit(profile[below], profile[above], error)
+    last = _last_lit(profile[above], profile[below], error)
+    return (
+        int(offsets[0 if first is None else below[first]]),
+        int(offsets[-1 if last is None else above[last]]),
+    )
+
+
+def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
+    """Index of the last row before the light ends, outward; None where it does not, or is no light about the star.
+
+    ``across`` are the rows on the other side of the star: as lit, unless it is the rim of a doughnut.
+    """
+    if across.size < LEAST_PX:
+        return None
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    for blur in BLURS_PX:
+        if values.size < 2 * blur + LEAST_BEFORE:
+            return None
+        mean = (total[blur:] - total[:-blur]) / blur
+        change = mean[blur:] - mean[:-blur]
+        steepest = (change == minimum_filter1d(change, blur + 1)) & (
+            change < -STEP_SIGMAS * error * np.sqrt(2.0 / blur)
+        )
+        for at in np.flatnonzero(steepest):
+            if _is_end(values, int(at), blur, float(change[at]), float(across[:LEAST_PX].mean())):
+                lit = values[: at + blur] > values[: at + 1].mean() + CLEAR_OF_END * change[at] - 2.0 * error
+                return int(np.flatnonzero(lit)[-1]) if lit.any() else 0
+    return None
+
+
+def _is_end(values: Doubles, at: int, blur: int, drop: float, across: float) -> bool:
+    """Whether it falls from one level to another, below the level ``across`` and all between the star and there."""
+    before, after = values[max(at - blur, 0) : at], values[at + 2 * blur : at + 3 * blur]
+    if before.size < LEAST_BEFORE:
+        return False
+    beyond = values[at + blur : at + 2 * blur].mean() if after.size == 0 else after.mean()
+    whole = beyond - before.mean()
+    if not drop < ABRUPT * whole:
+        return False
+    pieces = values[: (at + blur) // LEAST_PX * LEAST_PX].reshape(-1, LEAST_PX).mean(axis=1)
+    lowest = float(np.min(pieces[: max(1, at // LEAST_PX)]))
+    return bool(beyond < min(lowest, across) + 0.5 * drop)
