@@ -16,7 +16,9 @@ INNER_WIDTHS, INNER_PX = 1.5, 3.0  # about the trace, where the star's own light
 BLURS_PX = (8, 16, 32)
 STEP_SIGMAS = 8.0
 ABRUPT = 0.55  # of what changes over three times the blur; a slope changes by a third
+LEVEL_BEFORE, LEVEL_BEYOND = 0.1, 0.25  # of the step, what changes within a blur before it and beyond
 CLEAR_OF_END = 0.03  # of the step
+FARTHER = 0.6  # of the way from its middle to there: by then next to nothing is left of an exponential foot
 LEAST_PX, LEAST_BEFORE = 8, 2
 
 
@@ -55,19 +57,25 @@ def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
         for at in np.flatnonzero(steepest):
             if _is_end(values, int(at), blur, float(change[at]), float(across[:LEAST_PX].mean())):
                 lit = values[: at + blur] > values[: at + 1].mean() + CLEAR_OF_END * change[at] - 2.0 * error
-                return int(np.flatnonzero(lit)[-1]) if lit.any() else 0
+                last = int(np.flatnonzero(lit)[-1]) if lit.any() else 0
+                return max(last - int(np.ceil(FARTHER * (at + blur - last))), 0)
     return None
 
 
 def _is_end(values: Doubles, at: int, blur: int, drop: float, across: float) -> bool:
     """Whether it falls from one level to another, below the level ``across`` and all between the star and there."""
-    before, after = values[max(at - blur, 0) : at], values[at + 2 * blur : at + 3 * blur]
+    before, fallen, after = values[max(at - blur, 0) : at], *np.split(values[at + blur : at + 3 * blur], [blur])
     if before.size < LEAST_BEFORE:
         return False
-    beyond = values[at + blur : at + 2 * blur].mean() if after.size == 0 else after.mean()
-    whole = beyond - before.mean()
-    if not drop < ABRUPT * whole:
+    is_whole = after.size >= LEAST_PX // 2
+    beyond = float((after if is_whole else fallen[blur // 2 :]).mean())
+    if not drop < ABRUPT * (beyond - before.mean()):
         return False
+    if not is_whole:  # before the last row that is seen: on one side at least it must be level
+        half = before.size // 2
+        level_before = before.size == blur and abs(before[half:].mean() - before[:half].mean()) < LEVEL_BEFORE * -drop
+        if not (level_before or beyond - fallen[: blur // 2].mean() > LEVEL_BEYOND * drop):
+            return False
     pieces = values[: (at + blur) // LEAST_PX * LEAST_PX].reshape(-1, LEAST_PX).mean(axis=1)
     lowest = float(np.min(pieces[: max(1, at // LEAST_PX)]))
     return bool(beyond < min(lowest, across) + 0.5 * drop)
