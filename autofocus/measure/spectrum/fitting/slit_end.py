@@ -43,7 +43,10 @@ def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
 
     ``across`` are the rows on the other side of the star: as lit, unless it is the rim of a doughnut.
     """
-    if across.size < LEAST_PX:
+    if min(across.size, values.size) < LEAST_PX:
+        return None
+    pieces = values[: values.size // LEAST_PX * LEAST_PX].reshape(-1, LEAST_PX).mean(axis=1)
+    if np.ptp(pieces) < STEP_SIGMAS * error * np.sqrt(2.0 / BLURS_PX[-1]):  # most profiles are level
         return None
     total = np.concatenate([[0.0], np.cumsum(values)])
     for blur in BLURS_PX:
