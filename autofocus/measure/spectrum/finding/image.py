@@ -124,7 +124,8 @@ def _edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace]) -> float:
     if min(part.sum() for part in (inner, *sides)) < 4:
         return 0.0
     top, base = float(np.median(profile[inner])), max(float(np.median(profile[side])) for side in sides)
-    if quantiles(profile[inner], 0.1)[0] - base < 0.6 * (profile.max() - base):
+    most = quantiles(profile[np.abs(distance) < 0.5 * width], 0.75)[0]  # not of a star upon it
+    if quantiles(profile[inner], 0.1)[0] - base < 0.6 * (most - base):
         return 0.0
     scaled = (profile - base) / max(top - base, 1e-9)
     above = np.flatnonzero(scaled > 0.5)

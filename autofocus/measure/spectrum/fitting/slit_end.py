@@ -13,8 +13,10 @@ from scipy.ndimage import minimum_filter1d
 Doubles = NDArray[np.float64]
 
 INNER_WIDTHS, INNER_PX = 1.5, 3.0  # about the trace, where the star's own light falls off
-BLURS_PX = (8, 16, 32)
-STEP_SIGMAS = 8.0
+BLURS_PX = (4, 8, 16, 32)
+STEP_SIGMAS, FALL_SIGMAS = 8.0, 5.0
+SLOPE = 3.0  # times what it falls before
+UNEVEN = 0.05  # of the light that ends: what on it may be its own
 ABRUPT = 0.55  # of what changes over three times the blur; a slope changes by a third
 LEVEL_BEFORE, LEVEL_BEYOND = 0.1, 0.25  # of the step, what changes within a blur before it and beyond
 CLEAR_OF_END = 0.03  # of the step
@@ -32,10 +34,23 @@ def slit_ends(offsets: NDArray[np.intp], profile: Doubles, error: float, width_p
     below, above = (np.flatnonzero((side * offsets > inner_px) & known)[::side] for side in (-1, 1))  # outward
     first = _last_lit(profile[below], profile[above], error)
     last = _last_lit(profile[above], profile[below], error)
-    return (
+    ends = (
         int(offsets[0 if first is None else below[first]]),
         int(offsets[-1 if last is None else above[last]]),
     )
+    is_lit = (offsets >= ends[0]) & (offsets <= ends[1])
+    core, aside = np.abs(offsets) <= max(0.5 * width_px, 1.0), np.abs(offsets) > inner_px
+    parts = (profile[known & part] for part in (is_lit & core, is_lit & aside, ~is_lit))
+    return ends if _stands_out(*parts, error) else (int(offsets[0]), int(offsets[-1]))
+
+
+def _stands_out(core: Doubles, aside: Doubles, dark: Doubles, error: float) -> bool:
+    """Whether the trace is more than an uneven place, or a chance, on the light that ends."""
+    if min(core.size, aside.size, dark.size) == 0:
+        return False
+    level = float(np.median(aside))
+    least = max(UNEVEN * (level - float(dark.min())), FALL_SIGMAS * error / np.sqrt(core.size))
+    return bool(core.mean() - level > least)
 
 
 def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
@@ -51,7 +66,7 @@ def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
     total = np.concatenate([[0.0], np.cumsum(values)])
     for blur in BLURS_PX:
         if values.size < 2 * blur + LEAST_BEFORE:
-            return None
+            break
         mean = (total[blur:] - total[:-blur]) / blur
         change = mean[blur:] - mean[:-blur]
         steepest = (change == minimum_filter1d(change, blur + 1)) & (
@@ -62,7 +77,19 @@ def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
                 lit = values[: at + blur] > values[: at + 1].mean() + CLEAR_OF_END * change[at] - 2.0 * error
                 last = int(np.flatnonzero(lit)[-1]) if lit.any() else 0
                 return max(last - int(np.ceil(FARTHER * (at + blur - last))), 0)
-    return None
+    return _before_a_fall(values, error)
+
+
+def _before_a_fall(values: Doubles, error: float) -> int | None:
+    """Index of the last row but a few where the very last ones fall: an end just beyond what is seen."""
+    if values.size < 26:
+        return None
+    far, near = values[-LEAST_PX // 2 :], values[-2 * LEAST_PX : -LEAST_PX]
+    before = values[-26:-18]  # as far from ``near`` as that is from ``far``
+    fall = float(near.mean() - far.mean())
+    falls = fall > FALL_SIGMAS * error * np.sqrt(1.0 / near.size + 1.0 / far.size)
+    is_slope = fall < SLOPE * abs(before.mean() - near.mean())
+    return values.size - 1 - LEAST_PX if falls and not is_slope else None
 
 
 def _is_end(values: Doubles, at: int, blur: int, drop: float, across: float) -> bool:
@@ -79,6 +106,9 @@ def _is_end(values: Doubles, at: int, blur: int, drop: float, across: float) -> 
         level_before = before.size == blur and abs(before[half:].mean() - before[:half].mean()) < LEVEL_BEFORE * -drop
         if not (level_before or beyond - fallen[: blur // 2].mean() > LEVEL_BEYOND * drop):
             return False
-    pieces = values[: (at + blur) // LEAST_PX * LEAST_PX].reshape(-1, LEAST_PX).mean(axis=1)
-    lowest = float(np.min(pieces[: max(1, at // LEAST_PX)]))
+    nearer = values[: max(at, LEAST_PX // 2)]
+    size = min(LEAST_PX, nearer.size)
+    lowest = float(nearer[: nearer.size // size * size].reshape(-1, size).mean(axis=1).min())
+    if blur < LEAST_PX:  # so sharp a step is looked for only close to the star, and all must be dark beyond
+        beyond = max(beyond, float(np.median(values[at + 2 * blur :])) if at < LEAST_PX else np.inf)
     return bool(beyond < min(lowest, across) + 0.5 * drop)
