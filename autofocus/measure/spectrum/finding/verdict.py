@@ -42,6 +42,7 @@ MOST_FOLLOWED = 7
 ALIKE = 0.9
 ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
+OUTSHINES = 10.0
 STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
 STEADY_LIGHT = 0.3
@@ -72,13 +73,24 @@ class _Seen:
     count: int = 0
 
     @property
-    def cost(self) -> float:
-        """What speaks against this orientation: many traces, along the shorter side, all even; infinite for none."""
+    def brightness(self) -> float:
+        """That of the brightest trace, 0 without one."""
+        return self.traces[0].brightness if self.traces else 0.0
+
+    def cost(self, others: Sequence[_Seen] = ()) -> float:
+        """What speaks against this orientation; infinite for none.
+
+        Many traces (a star may have one beside it), along the shorter side, all even; but one that far outshines what
+        the ``others`` show is hardly a line across it.
+        """
         if not self.traces or self.count > MOST_TRACES:
             return np.inf
         votes = self.look.votes
         across_longer = votes.length < ALIKE * votes.across
-        return self.count * (ACROSS_THE_LONGER if across_longer else 1.0) * (ALL_EVEN if self.even else 1.0)
+        most = max((other.brightness for other in others if other.traces and other is not self), default=np.inf)
+        even = self.even and not (self.count == 1 and self.brightness > OUTSHINES * most)
+        count = max(1, self.count - 1)
+        return count * (ACROSS_THE_LONGER if across_longer else 1.0) * (ALL_EVEN if even else 1.0)
 
 
 def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
@@ -112,7 +124,9 @@ def _glance(frame: Frame, axes: tuple[Axis, ...]) -> Trace | None:
     trace = clear_trace(votes) if votes is not None else None
     if trace is None or unevenness(trace.flux, trace.flux_err) >= EVEN:
         return trace
-    return trace if all(one.cost >= ALL_EVEN for one in _look(frame, axes[1:], SEVERAL)) else None
+    across = _look(frame, axes[1:], SEVERAL)
+    is_line = any(one.cost() < ALL_EVEN and trace.brightness < OUTSHINES * one.brightness for one in across)
+    return None if is_line else trace
 
 
 def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
@@ -125,7 +139,8 @@ def _judge(frame: Frame, axes: tuple[Axis, ...]) -> Verdict:
         if len(seen) == 2 and any(cross(one, other) for one in seen[0].traces for other in seen[1].traces):
             return Verdict(None, reason="ridges that cross on a bright star: the spikes of its image")
         most = np.inf if len(axes) == 1 else ACROSS_THE_LONGER * ALL_EVEN
-        verdicts = [_unless_of_many(one) for one in sorted(seen, key=lambda one: one.cost) if one.cost < most]
+        cheapest = sorted(seen, key=lambda one: (one.cost(seen), -one.brightness))
+        verdicts = [_unless_of_many(one) for one in cheapest if one.cost(seen) < most]
         if verdicts:
             return next((verdict for verdict in verdicts if verdict.trace is not None), verdicts[0])
     faint = _faintest(frame, seen)
@@ -159,7 +174,8 @@ def _look(frame: Frame, axes: tuple[Axis, ...], sampled: int | None) -> list[_Se
         if votes is None:
             continue
         seen.append(_followed(frame, look_along(votes)))
-        if seen[0].cost <= 1.0 and not is_peaked(seen[0].traces[0]):
+        is_square = min(frame.shape) >= ALIKE * max(frame.shape)
+        if seen[0].cost() <= 1.0 and not is_square and not is_peaked(seen[0].traces[0]):
             break
     return seen
 

@@ -39,9 +39,9 @@ def slit_ends(offsets: NDArray[np.intp], profile: Doubles, error: float, width_p
         int(offsets[-1 if last is None else above[last]]),
     )
     is_lit = (offsets >= ends[0]) & (offsets <= ends[1])
-    core, aside = np.abs(offsets) <= max(0.5 * width_px, 1.0), np.abs(offsets) > inner_px
-    parts = (profile[known & part] for part in (is_lit & core, is_lit & aside, ~is_lit))
-    return ends if _stands_out(*parts, error) else (int(offsets[0]), int(offsets[-1]))
+    core = profile[known & is_lit & (np.abs(offsets) <= max(0.5 * width_px, 1.0))]
+    aside, dark = profile[known & is_lit & (np.abs(offsets) > inner_px)], profile[known & ~is_lit]
+    return ends if _stands_out(core, aside, dark, error) else (int(offsets[0]), int(offsets[-1]))
 
 
 def _stands_out(core: Doubles, aside: Doubles, dark: Doubles, error: float) -> bool:
