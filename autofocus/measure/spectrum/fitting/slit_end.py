@@ -32,8 +32,10 @@ def slit_ends(offsets: NDArray[np.intp], profile: Doubles, error: float, width_p
     inner_px = INNER_WIDTHS * width_px + INNER_PX
     known = np.isfinite(profile)
     below, above = (np.flatnonzero((side * offsets > inner_px) & known)[::side] for side in (-1, 1))  # outward
-    first = _last_lit(profile[below], profile[above], error)
-    last = _last_lit(profile[above], profile[below], error)
+    first, last = (
+        _last_lit(profile[side], profile[across], error) or _before_a_change(profile[side], error, width_px)
+        for side, across in ((below, above), (above, below))
+    )
     ends = (
         int(offsets[0 if first is None else below[first]]),
         int(offsets[-1 if last is None else above[last]]),
@@ -77,19 +79,22 @@ def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
                 lit = values[: at + blur] > values[: at + 1].mean() + CLEAR_OF_END * change[at] - 2.0 * error
                 last = int(np.flatnonzero(lit)[-1]) if lit.any() else 0
                 return max(last - int(np.ceil(FARTHER * (at + blur - last))), 0)
-    return _before_a_fall(values, error)
+    return None
 
 
-def _before_a_fall(values: Doubles, error: float) -> int | None:
-    """Index of the last row but a few where the very last ones fall: an end just beyond what is seen."""
-    if values.size < 26:
+def _before_a_change(values: Doubles, error: float, width_px: float) -> int | None:
+    """Index of the last row but two widths where the very last ones fall or rise: an end, or a star, just beyond.
+
+    A slope does so all along.
+    """
+    size = max(LEAST_PX, int(width_px))
+    if values.size < 4 * size:
         return None
-    far, near = values[-LEAST_PX // 2 :], values[-2 * LEAST_PX : -LEAST_PX]
-    before = values[-26:-18]  # as far from ``near`` as that is from ``far``
-    fall = float(near.mean() - far.mean())
-    falls = fall > FALL_SIGMAS * error * np.sqrt(1.0 / near.size + 1.0 / far.size)
-    is_slope = fall < SLOPE * abs(before.mean() - near.mean())
-    return values.size - 1 - LEAST_PX if falls and not is_slope else None
+    far, near, before = values[-size // 2 :], values[-2 * size : -size], values[-13 * size // 4 : -9 * size // 4]
+    change = abs(float(near.mean() - far.mean()))
+    is_sure = change > FALL_SIGMAS * error * np.sqrt(1.0 / near.size + 1.0 / far.size)
+    is_slope = change < SLOPE * abs(before.mean() - near.mean())
+    return values.size - 1 - 2 * size if is_sure and not is_slope else None
 
 
 def _is_end(values: Doubles, at: int, blur: int, drop: float, across: float) -> bool:

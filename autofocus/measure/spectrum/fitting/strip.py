@@ -15,7 +15,6 @@ from autofocus.measure.spectrum.fitting.half_maximum import missed_width
 from autofocus.measure.spectrum.fitting.ladder import is_faint
 from autofocus.measure.spectrum.fitting.model_fit import ProfileFit, fit_roughly, with_ripples
 from autofocus.measure.spectrum.fitting.neighbours import (
-    FAINTEST,
     ROW_SIGMAS,
     STAR_SIGMAS,
     bad_rows,
@@ -244,15 +243,17 @@ def _fit_cleaned(
         if found is None:
             return None
         fit, doubt = found
-        rich = with_ripples(fit, samples, cleaned.noise)
-        if np.isnan(fit.rough_width + rich.rough_width):
-            return None  # there is no peak
         # Ripples could take a bright star for their own; without them a star's wings could be taken for a faint one.
-        place, bad = unexplained(samples, fit, cleaned.noise, FAINTEST if rich is fit else BRIGHT)
-        if place is None and rich is not fit and not bad.any():
-            place, bad = unexplained(samples, rich, cleaned.noise)
+        place, bad = unexplained(samples, fit, cleaned.noise, BRIGHT)
         if left == 0 or (place is None and not bad.any()):
-            return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
+            rich = with_ripples(fit, samples, cleaned.noise)
+            if np.isnan(rich.rough_width):  # they are no better than what is left is
+                rich = fit
+            if np.isnan(rich.rough_width):
+                return None  # there is no peak
+            place, bad = unexplained(samples, rich, cleaned.noise)
+            if left == 0 or (place is None and not bad.any()):
+                return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
         samples = samples.only(~bad)
         neighbours = neighbours if place is None else (*neighbours, place)
         found = fit_profile(samples, cleaned.noise, width_px, neighbours)

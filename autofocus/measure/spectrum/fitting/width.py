@@ -17,6 +17,7 @@ Doubles = NDArray[np.float64]
 FLAT_WING = -0.1
 # ln of odds: against one flat top, which chance draws; against each star beside, where both may be rims of one.
 FLAT_ODDS, RIM_ODDS = 1.5, 5.0
+LARGEST_HOLE = 0.7  # of a pupil, more than any telescope's
 
 
 def fit_profile(
@@ -114,10 +115,11 @@ def _starts_out_of_focus(found: ProfileFit) -> list[tuple[Kind, Doubles]]:
     heights = found.parameters[found.model.heights.stop : found.model.linear]
     for index, place in enumerate(found.places):
         apart = abs(place - found.center)
-        if RIM_HEIGHT < heights[index] / max(float(found.parameters[2]), 1e-9) < 1.0 / RIM_HEIGHT:
+        radius = 0.5 * (apart + found.blur_width)
+        hole = max(0.5 * (apart - found.blur_width) / radius, 0.05)
+        alike = RIM_HEIGHT < heights[index] / max(float(found.parameters[2]), 1e-9) < 1.0 / RIM_HEIGHT
+        if alike and hole < LARGEST_HOLE:
             rest = [other for other in found.places if other != place]
-            middle, radius = 0.5 * (place + found.center), 0.5 * (apart + found.blur_width)
-            hole = max(0.5 * (apart - found.blur_width) / radius, 0.05)
-            form = [middle, np.log(0.4 * found.blur_width), 0.5, np.log(radius), 0.3, hole]
+            form = [0.5 * (place + found.center), np.log(0.4 * found.blur_width), 0.5, np.log(radius), 0.3, hole]
             starts.append(("doughnut", np.array([*form, *rest])))
     return starts
