@@ -38,7 +38,7 @@ def test_the_ends_of_a_slit_are_found_just_inside_the_fall(low, high, blur):
             if end > OFFSETS[-1]:
                 assert found == OFFSETS[-1]
             else:
-                assert end - 5.0 * blur - 4.0 < found <= end
+                assert end - 5.0 * blur - 6.0 < found <= end
         rest = profile[(first <= OFFSETS) & (last >= OFFSETS) & (np.abs(OFFSETS) > 12)]
         assert np.all(np.abs(rest - 100.0) < 0.03 * 100.0 + 6.0 * ERROR)
 

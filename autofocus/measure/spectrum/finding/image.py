@@ -27,6 +27,7 @@ STEP = 2.0
 PEAKED = 20.0
 JUMP = 1.3
 FAR_JUMP = 5.0  # a star may be fainter than the sky whose edge is near
+NARROW_UPON = 0.25
 RIM = 0.8  # of a doughnut, the rims stand higher than the middle
 
 
@@ -45,11 +46,15 @@ def join_rims(traces: list[Trace]) -> list[Trace]:
 
 
 def without_crossing(traces: list[Trace]) -> list[Trace]:
-    """Brightest first, without lines that cross a brighter one: spectra of one slit never do; lines on a ring may."""
+    """Brightest first, without lines that cross a brighter one: spectra of one slit never do; lines on a ring may.
+
+    A star that leans may cross the middle of a piece of slit many times wider.
+    """
     kept: list[Trace] = []
     for trace in traces:
         x = np.linspace(0.0, trace.length - 1.0, BLOCKS)
-        if not any(np.ptp(np.sign(trace.center(x) - other.center(x))) > 0 for other in kept):
+        alike = [other for other in kept if trace.width_px > NARROW_UPON * other.width_px]
+        if not any(np.ptp(np.sign(trace.center(x) - other.center(x))) > 0 for other in alike):
             kept.append(trace)
     return kept
 

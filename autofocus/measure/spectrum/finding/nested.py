@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from autofocus.measure.spectrum.finding.candidates import is_continuous
-from autofocus.measure.spectrum.finding.image import edge_contrast, louder_on
-from autofocus.measure.spectrum.finding.trace import Trace
-from autofocus.measure.spectrum.finding.votes import Votes
+import numpy as np
+
+from autofocus.measure.spectrum.finding.candidates import is_continuous, look_along
+from autofocus.measure.spectrum.finding.image import edge_contrast, is_slope, louder_on
+from autofocus.measure.spectrum.finding.trace import Trace, follow
+from autofocus.measure.spectrum.finding.votes import Votes, middle, neighbour_noise
 
 SEEINGS_ACROSS_LINES = 5.0  # the lines of a nova are a star's, where its image is no wider
 MOST_ACROSS = 0.25
+NARROW = 0.5  # of a lit piece of slit, what is no piece of it
+EDGES = 1.0  # widths of its ends, which are left out
+LEAST_ROWS = 16
+MOST_FOLLOWED = 7
+STEADY = 0.35
 
 
 def apart(traces: list[Trace]) -> list[Trace]:
     """Brightest first, ridges that ended on the same trace only once."""
     kept: list[Trace] = []
     for trace in sorted(traces, key=lambda t: -t.brightness):
-        if not any(_lies_on(trace, other) and trace.width_px >= 0.5 * other.width_px for other in kept):
+        if not any(lies_on(trace, other) and trace.width_px >= NARROW * other.width_px for other in kept):
             kept.append(trace)
     return kept
 
@@ -30,7 +38,7 @@ def without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
     """
     kept = list(traces)
     for wide in sorted(traces, key=lambda trace: -trace.width_px):
-        inside = [trace for trace in kept if trace.width_px < 0.5 * wide.width_px and _lies_on(trace, wide)]
+        inside = [trace for trace in kept if trace.width_px < NARROW * wide.width_px and lies_on(trace, wide)]
         if not inside or wide not in kept:
             continue
         inside, chance = _own_light(votes, inside, wide)
@@ -38,9 +46,59 @@ def without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
         if not inside:
             continue
         is_ring = len(inside) == 2 and abs(sum(_place(trace) - _place(wide) for trace in inside)) < 0.2 * wide.width_px
-        gone = inside if is_ring or edge_contrast(votes, wide, inside) <= SEEINGS_ACROSS_LINES else [wide]
+        gone = [wide] if is_band(votes, wide, inside) and not is_ring else inside
         kept = [trace for trace in kept if trace not in gone]
     return kept
+
+
+def is_band(votes: Votes, wide: Trace, upon: Sequence[Trace] = ()) -> bool:
+    """Whether it is an evenly lit piece of slit, where a star may be ``upon`` it: a star near its end hides that."""
+    return max(edge_contrast(votes, wide), edge_contrast(votes, wide, upon)) > SEEINGS_ACROSS_LINES
+
+
+def stars_upon(votes: Votes, traces: Sequence[Trace]) -> list[Trace]:
+    """Narrow ridges upon the lit pieces of slit among these, to be seen only where nothing but the piece is looked at.
+
+    The ends of a slit make more of the frame than a star does that is fainter than the sky.
+    """
+    found: list[Trace] = []
+    for wide in traces:
+        alone = not any(other.width_px < NARROW * wide.width_px and lies_on(other, wide) for other in traces)
+        contrast = edge_contrast(votes, wide) if alone else 0.0
+        if contrast > SEEINGS_ACROSS_LINES:
+            reach = 0.5 * wide.width_px - EDGES * wide.width_px / contrast - 2.0
+            first, last = max(int(_place(wide) - reach), 0), min(int(_place(wide) + reach) + 1, votes.across)
+            found += [
+                trace for trace in _followed_within(votes, first, last) if trace.width_px < NARROW * wide.width_px
+            ]
+    return found
+
+
+def _followed_within(votes: Votes, first: int, last: int) -> list[Trace]:
+    """The ridges of these rows alone, followed."""
+    if last - first < LEAST_ROWS:
+        return []
+    residuals = votes.residuals[:, first:last]
+    level = middle(residuals)
+    residuals = residuals - level[:, None]
+    within = replace(
+        votes,
+        residuals=residuals,
+        level=votes.level + level,
+        noise=np.maximum(neighbour_noise(residuals), votes.noise),
+        coarser={},
+    )
+    followed = (follow(within, ridge) for _, ridge in look_along(within).candidates[:MOST_FOLLOWED])
+    return [
+        replace(trace, across=votes.across, coefficients=(trace.coefficients[0] + first, *trace.coefficients[1:]))
+        for trace in followed
+        if is_sound(within, trace)
+    ]
+
+
+def is_sound(votes: Votes, trace: Trace) -> bool:
+    """Whether what was followed goes on along the frame, straight enough, and is no border."""
+    return not trace.is_steep and is_continuous(trace) and trace.scatter < STEADY and not is_slope(votes, trace)
 
 
 def _own_light(votes: Votes, inside: list[Trace], wide: Trace) -> tuple[list[Trace], list[Trace]]:
@@ -59,7 +117,8 @@ def _own_light(votes: Votes, inside: list[Trace], wide: Trace) -> tuple[list[Tra
     return own, [trace for trace in inside if trace not in own]
 
 
-def _lies_on(trace: Trace, wide: Trace) -> bool:
+def lies_on(trace: Trace, wide: Trace) -> bool:
+    """Whether a trace runs within the light of a wider one, at mid-frame."""
     return abs(_place(trace) - _place(wide)) < 0.7 * wide.width_px
 
 

@@ -11,7 +11,6 @@ from autofocus.measure.spectrum.finding.candidates import (
     EVEN,
     LAMP_SIGMAS,
     Look,
-    is_continuous,
     look_along,
     most_lamp_light,
     unevenness,
@@ -24,12 +23,18 @@ from autofocus.measure.spectrum.finding.image import (
     cross,
     edge_contrast,
     is_peaked,
-    is_slope,
     is_step,
     join_rims,
     without_crossing,
 )
-from autofocus.measure.spectrum.finding.nested import SEEINGS_ACROSS_LINES, apart, without_nested
+from autofocus.measure.spectrum.finding.nested import (
+    MOST_FOLLOWED,
+    SEEINGS_ACROSS_LINES,
+    apart,
+    is_sound,
+    stars_upon,
+    without_nested,
+)
 from autofocus.measure.spectrum.finding.ridge import Ridge
 from autofocus.measure.spectrum.finding.sampling import ABSURD, FEW, SEVERAL
 from autofocus.measure.spectrum.finding.trace import Trace, follow
@@ -38,12 +43,10 @@ from autofocus.model import Axis, Frame
 
 MANY_LINES = 4
 MOST_TRACES = 6
-MOST_FOLLOWED = 7
 ALIKE = 0.9
 ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
 OUTSHINES = 10.0
-STEADY = 0.35
 SEEINGS_ACROSS_A_STAR = 28.0
 STEADY_LIGHT = 0.3
 IN_PLACES = "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
@@ -188,6 +191,7 @@ def _followed(frame: Frame, look: Look) -> _Seen:
     sound = _follow_all(votes, look.candidates)
     if not sound:  # what looked like ridges was on a wider one
         sound = _follow_all(votes, look.wider)
+    sound += stars_upon(votes, sound)
     images = join_rims(apart(sound))
     while images and is_step(votes, images[0]):
         images = images[1:]
@@ -212,11 +216,7 @@ def _followed(frame: Frame, look: Look) -> _Seen:
 def _follow_all(votes: Votes, candidates: Sequence[tuple[Trace, Ridge]]) -> list[Trace]:
     """The traces that stand when followed."""
     followed = [follow(votes, ridge) for _, ridge in candidates[:MOST_FOLLOWED]]
-    return [trace for trace in followed if _is_sound(votes, trace)]
-
-
-def _is_sound(votes: Votes, trace: Trace) -> bool:
-    return not trace.is_steep and is_continuous(trace) and trace.scatter < STEADY and not is_slope(votes, trace)
+    return [trace for trace in followed if is_sound(votes, trace)]
 
 
 def _constant(frame: Frame) -> str:
