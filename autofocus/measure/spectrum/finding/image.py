@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.candidates import SURE, quantiles
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, along
-from autofocus.measure.spectrum.finding.trace import Trace
+from autofocus.measure.spectrum.finding.trace import WELL_SEEN, Trace
 from autofocus.measure.spectrum.finding.votes import Votes, neighbour_noise
 from autofocus.model import Frame
 
@@ -197,7 +197,8 @@ def is_step(votes: Votes, trace: Trace) -> bool:
     means = (total[size:] - total[:-size]) / size
     noise = 1.05 * float(np.median(np.abs(np.diff(profile)))) * np.sqrt(2.0 / size)
     jump = float(np.max(np.abs(means[size:] - means[:-size]), initial=0.0)) - 4.0 * noise
-    times = JUMP if trace.significance < SURE else FAR_JUMP
+    bright = trace.width_px < NARROWEST_BAND_PX and float(np.median(trace.flux / trace.flux_err)) > 2.0 * WELL_SEEN
+    times = FAR_JUMP if bright or trace.significance > SURE else JUMP
     return bool(max(abs(left - right) / STEP, jump / JUMP) > times / JUMP * height)
 
 

@@ -33,8 +33,7 @@ def slit_ends(offsets: NDArray[np.intp], profile: Doubles, error: float, width_p
     known = np.isfinite(profile)
     below, above = (np.flatnonzero((side * offsets > inner_px) & known)[::side] for side in (-1, 1))  # outward
     first, last = (
-        _last_lit(profile[side], profile[across], error) or _before_a_change(profile[side], error, width_px)
-        for side, across in ((below, above), (above, below))
+        _last_used(profile[side], profile[across], error, width_px) for side, across in ((below, above), (above, below))
     )
     ends = (
         int(offsets[0 if first is None else below[first]]),
@@ -53,6 +52,12 @@ def _stands_out(core: Doubles, aside: Doubles, dark: Doubles, error: float) -> b
     level = float(np.median(aside))
     least = max(UNEVEN * (level - float(dark.min())), FALL_SIGMAS * error / np.sqrt(core.size))
     return bool(core.mean() - level > least)
+
+
+def _last_used(values: Doubles, across: Doubles, error: float, width_px: float) -> int | None:
+    """Index of the last row before an end of the slit, or before what lies just beyond; None for all."""
+    last = _last_lit(values, across, error)
+    return _before_a_change(values, error, width_px) if last is None else last
 
 
 def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
