@@ -28,6 +28,7 @@ LOW_SNR = 7.0
 BLENDED_FRACTION = 0.02
 ASTRAY_WIDTHS = 1.7
 MOST_RIMS = 2  # that one image has
+WIDEST = 0.6  # of the frame: of what is wider its ends are hardly seen
 
 
 def measure_spectrum(frame: Frame, settings: MeasureSettings) -> Reading:
@@ -76,7 +77,7 @@ def _measure(frame: Frame, settings: MeasureSettings) -> Reading:
         rest = tuple(place - middle for place in found.fit.places if abs(place - middle) > 0.5 * width_px)
         found = fit_strip(cut_strip(frame, trace, columns, reach), width_px, rest)
     width, error = (NAN, NAN) if found is None else believed_width(found.fit, found.doubt)
-    if found is None or not 0.0 <= error < width:
+    if found is None or not 0.0 <= error < width < WIDEST * trace.across:
         why = "what was followed has no width of its own: it is no trace, or cut off by the edge of the frame"
         return replace(nothing(frame, "spectrum", why), trace=trace)
     return _fill(frame, settings, trace, found, (width, error))

@@ -6,9 +6,11 @@ orders that are bent, straight lines find but a few.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.sampling import BLOCKS, Doubles
 from autofocus.measure.spectrum.finding.trace import Trace
@@ -20,6 +22,8 @@ FAR_BRIGHTER = 2.0  # a second star is fainter than the trace, which is the brig
 BESIDE_WIDTHS = 3.0
 ALIKE = 0.1  # of the brightest peak of a part
 NARROWEST_PX = 1.5
+WIDEST = 0.02  # of the frame: of many orders
+ALIKE_COUNT = 0.4  # of the lines of a typical part, by how many others may differ
 FINER = 4  # bins in a width, at least
 
 
@@ -53,17 +57,30 @@ def _are_scattered(places: Doubles, width_px: float) -> bool:
     return bool(np.median(np.abs(places - np.median(places))) > width_px)
 
 
-def lines_across(votes: Votes, trace: Trace) -> int:
-    """How many lines a typical part shows that are nearly as bright as its brightest, straight or bent."""
-    width, most = trace.width_px, 0
-    while width >= NARROWEST_PX:
-        peaks = _peaks(votes, width)
+def lines_across(votes: Votes, width_px: float) -> int:
+    """How many lines a typical part shows that are nearly as bright as its brightest, straight or bent.
+
+    At this width, or a half of it, and so on, whichever shows most.
+    """
+    return max((int(np.median(counts)) for counts in _counts(votes, width_px)), default=0)
+
+
+def orders(votes: Votes) -> int:
+    """How many lines nearly all parts show alike, however bent; 0 where it differs, as among the stars of a field."""
+    found = [np.quantile(counts, (0.1, 0.5, 0.9)) for counts in _counts(votes, WIDEST * votes.across)]
+    alike = [int(middle) for least, middle, most in found if most - least < ALIKE_COUNT * middle]
+    return max(alike, default=0)
+
+
+def _counts(votes: Votes, width_px: float) -> Iterator[NDArray[np.intp]]:
+    """The number of lines in each part, for each width."""
+    while width_px >= NARROWEST_PX:
+        peaks = _peaks(votes, width_px)
         if peaks is not None:
             least = np.maximum(SURE * peaks.noise, ALIKE * peaks.contrast.max(axis=1))
             lit = np.pad(peaks.contrast > least[:, None], ((0, 0), (1, 0)))
-            most = max(most, int(np.median(np.count_nonzero(lit[:, 1:] & ~lit[:, :-1], axis=1))))
-        width /= 2.0
-    return most
+            yield np.count_nonzero(lit[:, 1:] & ~lit[:, :-1], axis=1)
+        width_px /= 2.0
 
 
 def _peaks(votes: Votes, width_px: float) -> _Peaks | None:

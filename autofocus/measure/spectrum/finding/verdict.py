@@ -16,7 +16,7 @@ from autofocus.measure.spectrum.finding.candidates import (
     unevenness,
 )
 from autofocus.measure.spectrum.finding.clear import clear_trace
-from autofocus.measure.spectrum.finding.crowd import is_among_stars, lines_across
+from autofocus.measure.spectrum.finding.crowd import is_among_stars, lines_across, orders
 from autofocus.measure.spectrum.finding.faint import faint_trace
 from autofocus.measure.spectrum.finding.image import (
     continuum,
@@ -154,7 +154,7 @@ def _unless_of_many(seen: _Seen) -> Verdict:
     """The brightest trace and the others, unless stars of a field made it, or it is one order of an echelle."""
     if is_among_stars(seen.look.votes, seen.traces[0]):
         return Verdict(None, reason=IN_PLACES)
-    lines = lines_across(seen.look.votes, seen.traces[0])
+    lines = lines_across(seen.look.votes, seen.traces[0].width_px)
     if lines > MOST_TRACES:
         return Verdict(None, reason=_many(lines, seen.look))
     return Verdict(seen.traces[0], seen.traces[1:])
@@ -251,6 +251,9 @@ def _reason(seen: list[_Seen]) -> str:
         if most.is_faint:
             return f"{most.comparable} faint ridges: the fixed pattern of a bias or a dark"
         return _many(most.comparable, most)
+    bent = max(seen, key=lambda one: orders(one.look.votes), default=None)
+    if bent is not None and orders(bent.look.votes) > MOST_TRACES:
+        return _many(orders(bent.look.votes), bent.look)
     if any(one.traces for one in seen):
         return "even lines across the dispersion and no trace along it: an arc lamp, a slit image or bad columns"
     lit = min((most_lamp_light(one.look.votes) / float(np.median(one.look.votes.noise)) for one in seen), default=0.0)

@@ -12,7 +12,7 @@ from scipy.ndimage import minimum_filter1d
 
 Doubles = NDArray[np.float64]
 
-INNER_WIDTHS, INNER_PX = 1.5, 3.0  # about the trace, where the star's own light falls off
+INNER_WIDTHS, INNER_PX = 1.0, 3.0  # about the trace, where the star's own light falls off
 BLURS_PX = (4, 8, 16, 32)
 STEP_SIGMAS, FALL_SIGMAS = 8.0, 5.0
 SLOPE = 3.0  # times what it falls before

@@ -1,0 +1,74 @@
+"""A star among others: companions on the slit, sky lines across it, the lit slit about it, orders beside it."""
+
+import numpy as np
+import pytest
+
+from autofocus.measure.spectrum.finding.verdict import find_trace
+from autofocus.measure.spectrum.reduction import measure_spectrum
+from autofocus.model import Flag
+from autofocus.settings import MeasureSettings
+from tests.measure.scenes import Scene
+from tests.measure.spectrum.test_background import light_of
+
+DEFAULT = MeasureSettings()
+
+
+@pytest.mark.parametrize(
+    ("width", "others"),
+    [
+        (2.6, ((-24.0, 0.06), (21.0, 0.51))),
+        (3.7, ((39.0, 0.18), (51.0, 0.54))),
+        (2.8, ((-47.0, 0.56), (21.0, 0.15))),
+        (11.7, ((79.0, 0.44),)),  # its middle lies just beyond what is looked at
+    ],
+)
+@pytest.mark.parametrize("flux", [3000.0, 60000.0])
+def test_a_bright_star_with_others_on_the_slit(width, others, flux):
+    for seed in (1, 2):
+        scene = Scene(shape=(420, 1400), seed=seed).sky(20.0).star(200, flux, width, slant=7, spectrum=0.8)
+        for apart, part in others:
+            scene.star(200 + apart, part * flux, width, slant=7, spectrum=0.8)
+        found = measure_spectrum(scene.frame(), DEFAULT).measurement
+        light, error = light_of(found)
+        assert found.fwhm_px == pytest.approx(width, abs=3.5 * found.fwhm_err_px + 0.02 * width)
+        assert found.fwhm_err_px < 0.05 * width
+        assert light == pytest.approx(0.8 * flux, abs=3.5 * error + 0.02 * flux)
+
+
+@pytest.mark.parametrize("shape", [(300, 300), (360, 480)])
+def test_a_bright_flat_star_is_not_left_for_a_faint_line_across_it(shape):
+    """Its spectrum may be as even as the line of a lamp: over few nanometres most are."""
+    for seed in (1, 2, 3):
+        scene = Scene(shape=shape, seed=seed).sky(2.0, slit=(0.25 * shape[0], 0.75 * shape[0]))
+        scene.lines((0.31,), 40.0, (0.25 * shape[0], 0.75 * shape[0]), tilt=6.0)
+        scene.star(0.45 * shape[0], 2000.0, 4.0, spectrum=1.0 - 0.04 * scene.u)
+        verdict = find_trace(scene.frame(), "auto")
+        assert verdict.trace is not None
+        assert verdict.trace.axis == "x"
+        assert float(verdict.trace.center(0.5 * shape[1])) == pytest.approx(0.45 * shape[0], abs=1.0)
+
+
+@pytest.mark.parametrize(("row", "slit"), [(150.0, (118.0, 210.0)), (170.0, (100.0, 195.0)), (133.0, (112.0, 205.0))])
+@pytest.mark.parametrize("vertical", [False, True])
+def test_a_star_fainter_than_the_sky_on_a_short_slit(row, slit, vertical):
+    for seed in (1, 2):
+        scene = Scene(shape=(400, 2000), seed=seed).sky(140.0, 10, 900.0, slit, 1.2)
+        scene.star(row, 900.0, 7.0, slant=3, spectrum=scene.response)
+        found = measure_spectrum(scene.frame(vertical=vertical), DEFAULT).measurement
+        assert found.center_px == pytest.approx(row, abs=0.5)
+        assert found.fwhm_px == pytest.approx(7.0, abs=3.5 * found.fwhm_err_px + 0.2)
+        assert found.fwhm_err_px < 1.0
+
+
+@pytest.mark.parametrize("bend", [40.0, 120.0, 220.0])
+@pytest.mark.parametrize("orders", [9, 14, 25])
+def test_orders_bent_as_those_of_an_echelle_are(bend, orders):
+    shape = (900, 900)
+    scene = Scene(shape=shape, seed=5)
+    for order in range(orders):
+        row = (order + 0.5) / orders * shape[0] - 0.3 * bend
+        scene.star(row, 3000.0 * (1.0 - 0.6 * order / orders), 4.0, 20.0, bend * (0.7 + 0.6 * order / orders),
+                   spectrum=np.exp(-1.2 * scene.u**2), kind="gauss")  # fmt: skip
+    found = measure_spectrum(scene.frame(), DEFAULT).measurement
+    assert Flag.NO_TRACE in found.flags
+    assert "echelle" in found.verdict
