@@ -86,7 +86,7 @@ class Phd2Guider:
             if now - began - calibrated_s >= self._settings.settle_timeout_s:
                 return self._unsettled(verdict, now - began, steps)
             if self._settings.start_if_stopped and self._link.connected and state.idle and now >= ask_again:
-                self._start_guiding()
+                self._start_guiding(state)
                 ask_again = now + ASK_AGAIN_S
             self._clock.sleep(POLL_S)
             if state.state == "Calibrating" and calibrated_s < CALIBRATION_S:
@@ -135,7 +135,11 @@ class Phd2Guider:
     def _demand_guiding(self) -> None:
         """Start guiding where allowed and wait for it, a calibration included; raise `GuidingError` if it will not."""
         began = self._clock.monotonic()
-        limit_s = self._settings.settle_timeout_s if self._settings.start_if_stopped and self._start_guiding() else 0.0
+        limit_s = (
+            self._settings.settle_timeout_s
+            if self._settings.start_if_stopped and self._start_guiding(self.state)
+            else 0.0
+        )
         while not self.state.guiding:
             waited = self._clock.monotonic() - began
             if waited > (CALIBRATION_S if self.state.state == "Calibrating" else limit_s):
@@ -145,11 +149,11 @@ class Phd2Guider:
                 )
             self._clock.sleep(POLL_S)
 
-    def _start_guiding(self) -> bool:
+    def _start_guiding(self, state: Phd2State) -> bool:
         """Ask PHD2 to resume, or to connect, calibrate if need be, and guide; whether it took the order."""
-        if not self.state.idle:
+        if not state.idle:
             return False
-        if self.state.state == "Paused":
+        if state.state == "Paused":
             return self._try("set_paused", [False])
         self._try("set_connected", [True])
         settings = self._settings

@@ -72,3 +72,16 @@ def test_orders_bent_as_those_of_an_echelle_are(bend, orders):
     found = measure_spectrum(scene.frame(), DEFAULT).measurement
     assert Flag.NO_TRACE in found.flags
     assert "echelle" in found.verdict
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_short_spectrum_among_shorter_ones_is_no_chance_line(seed):
+    """Its median part is dark; where it is lit, it is three times as bright as they are."""
+    scene = Scene(shape=(300, 900), seed=seed).sky(10.0)
+    along, places = scene.x / 900.0, np.random.default_rng(seed).uniform(0.15, 0.85, 4)
+    scene.star(150, 6000.0, 4.0, spectrum=np.exp(-0.5 * ((along - 0.5) / 0.1) ** 2))
+    for row, place in zip((38, 118, 198, 278), places, strict=True):
+        scene.star(row, 2000.0, 4.0, spectrum=np.exp(-0.5 * ((along - place) / 0.06) ** 2))
+    verdict = find_trace(scene.frame(), "auto")
+    assert verdict.trace is not None
+    assert verdict.trace.place == pytest.approx(150.0, abs=0.5)

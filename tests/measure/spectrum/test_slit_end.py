@@ -59,6 +59,42 @@ def test_the_other_rim_of_a_doughnut_and_a_star_beside_are_no_ends():
         assert slit_ends(OFFSETS, profile + noise(3), ERROR, width) == (-75, 75)
 
 
+def test_another_star_or_a_bad_row_does_not_move_the_end():
+    profile = 100.0 * lit(-40, 45, 2.0) + wings(4.0, 60.0) + noise(5)
+    beside = 30.0 * np.exp(-4.0 * np.log(2.0) * np.square((OFFSETS - 15) / 4.0))
+    alone, accompanied = (slit_ends(OFFSETS, one, ERROR, 4.0) for one in (profile, profile + beside))
+    assert accompanied == pytest.approx(alone, abs=2)
+    assert alone == pytest.approx((-36, 40), abs=5)
+    for row, value in ((75, 2000.0), (74, 0.0), (-75, -300.0)):
+        flat = 100.0 + wings(4.0, 60.0) + noise(6)
+        flat[row == OFFSETS] = value
+        assert slit_ends(OFFSETS, flat, ERROR, 4.0) == (-75, 75)
+
+
+@pytest.mark.parametrize("place", [172.0, 178.0])
+@pytest.mark.parametrize("brighter", [False, True])
+def test_a_star_beyond_the_rows_that_count_is_no_ghost(place, brighter):
+    scene = Scene(shape=(300, 1400), seed=1).sky(150.0, 12, 600.0, (110.0, 195.0), 3.0)
+    light_beside, most = (2400.0, 2400.0) if brighter else (1000.0, 1500.0)
+    frame = scene.star(150, 1500.0, 4.0, slant=6).star(place, light_beside, 4.0, slant=6).frame()
+    found = measure_spectrum(frame, DEFAULT).measurement
+    light, error = light_of(found)
+    assert light == pytest.approx(most, abs=3.5 * error + 0.03 * most)
+    assert error < 60.0
+
+
+def test_a_dead_row_beside_the_slit_is_not_the_light_that_ends():
+    def spoil(_, adu):
+        adu = adu.copy()
+        adu[205] = 0
+        return adu
+
+    scene = Scene(shape=(300, 1400), seed=1, bias=3000.0).sky(150.0, 12, 600.0, (110.0, 195.0), 3.0)
+    found = measure_spectrum(scene.star(150, 300.0, 4.0).frame(spoil), DEFAULT).measurement
+    assert found.fwhm_px == pytest.approx(4.0, abs=4.0 * found.fwhm_err_px)
+    assert found.fwhm_err_px < 0.3
+
+
 @pytest.mark.parametrize("edge", [1.0, 3.0, 6.0])
 @pytest.mark.parametrize(("slit", "width"), [((110.0, 195.0), 4.0), ((90.0, 215.0), 9.0), ((60.0, 190.0), 6.0)])
 def test_width_and_light_of_a_star_on_a_short_slit_full_of_sky(slit, width, edge):

@@ -128,7 +128,7 @@ def _is_outshone(first: Trace, broken: list[tuple[Trace, Ridge]]) -> bool:
 def _is_part_of(trace: Trace, ridge: Ridge, broken: list[tuple[Trace, Ridge]]) -> bool:
     """Whether a weak ridge lies beside something far stronger that is no trace: a star, a lamp's edge."""
     stronger = (other for other, one in broken if one.significance >= ridge.significance)
-    beside = any(abs(_place(other) - _place(trace)) > 0.5 * trace.width_px for other in stronger)
+    beside = any(abs(other.place - trace.place) > 0.5 * trace.width_px for other in stronger)
     return beside and ridge.significance <= SURE
 
 
@@ -151,7 +151,7 @@ def is_continuous(trace: Trace) -> bool:
     """
     if not trace.inside(np.array([0.0, (trace.length - 1) / 2, trace.length - 1.0])):
         return False
-    middle = _place(trace)
+    middle = trace.place
     to_edge = min(middle, trace.across - 1.0 - middle)
     if trace.width_px > (WIDEST if to_edge > 1.5 * trace.width_px else WIDEST_AT_EDGE) * trace.across:
         return False
@@ -268,9 +268,9 @@ def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], h
     highest = sorted((height(other) for other, _ in running), reverse=True)[:2]
     if own > lamp and len(holes) >= MANY_HOLES and own > CLEAR_OF_MANY * max(highest[1:], default=0.0):
         clear = CLEAR_OF_MANY
-    pair = [_place(other) for other, _ in running if height(other) >= highest[-1]]
+    pair = [other.place for other, _ in running if height(other) >= highest[-1]]
     for hole in holes:
-        place, reach = _place(hole), GAP_WIDTHS * hole.width_px
+        place, reach = hole.place, GAP_WIDTHS * hole.width_px
         between = place - reach < min(pair) < place < max(pair) < place + reach
         if own < clear * height(hole) and not between and not any(_is_hole_of(hole, other) for other, _ in running):
             return True
@@ -279,19 +279,15 @@ def _is_ripple(trace: Trace, ridge: Ridge, running: list[tuple[Trace, Ridge]], h
 
 def _is_hole_of(hole: Trace, image: Trace) -> bool:
     """Whether a dip is the hole of a doughnut: inside it, and about as deep as it is high. A flat has shallow ones."""
-    inside = abs(_place(hole) - _place(image)) < 0.5 * image.width_px
+    inside = abs(hole.place - image.place) < 0.5 * image.width_px
     return inside and hole.width_px < 0.5 * image.width_px and height(hole) > 0.5 * height(image)
-
-
-def _place(trace: Trace) -> float:
-    return float(trace.center((trace.length - 1) / 2))
 
 
 def _without_wider_views(own: list[tuple[Trace, Ridge]]) -> list[tuple[Trace, Ridge]]:
     """Leave out wide ridges whose light the narrower ones on them explain; brightest first."""
     kept: list[tuple[Trace, Ridge]] = []
     for trace, ridge in sorted(own, key=lambda pair: (pair[0].width_px, -pair[0].brightness)):
-        inside = [pair for pair in kept if abs(_place(pair[0]) - _place(trace)) <= trace.width_px]
+        inside = [pair for pair in kept if abs(pair[0].place - trace.place) <= trace.width_px]
         surest = max((other.significance for _, other in inside), default=0.0)
         explained = sum(other.brightness for other, _ in inside)
         if trace.brightness > EXPLAINED * explained and ridge.significance > LESS_SURE * surest:

@@ -72,7 +72,7 @@ def _is_sound(votes: Votes, trace: Trace) -> bool:
 def _is_alone(votes: Votes, trace: Trace) -> bool:
     """Whether no other ridge, and no dip that an uneven slit could make, runs beside the trace."""
     size = _bin_rows(votes)
-    anchor = float(trace.center((trace.length - 1) / 2))
+    anchor = trace.place
     shift = np.rint((trace.center(votes.x) - anchor) / size).astype(np.intp)
     straight = _straightened(votes.binned(size), shift)
     votes_cast = straight / (votes.noise / np.float32(np.sqrt(size)))[:, None]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autofocus.measure.spectrum.finding.candidates import SEEN, SHORTEST_SPECTRUM
 from autofocus.measure.spectrum.finding.sampling import BLOCKS, Doubles
 from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.measure.spectrum.finding.votes import Votes
@@ -38,7 +39,7 @@ class _Peaks:
 
 
 def is_among_stars(votes: Votes, trace: Trace) -> bool:
-    """Whether many parts of the frame hold, at ever other rows, spots far brighter than the trace, as wide as it."""
+    """Whether several parts of the frame hold, at other rows each, spots far brighter than the trace, as wide as it."""
     peaks = _peaks(votes, trace.width_px)
     if peaks is None:
         return False
@@ -46,10 +47,20 @@ def is_among_stars(votes: Votes, trace: Trace) -> bool:
     contrast = np.where(aside, peaks.contrast, 0.0)
     brightest = contrast.argmax(axis=1)
     height = contrast[np.arange(BLOCKS), brightest]
-    spots = (height > SURE * peaks.noise) & (height * peaks.width_px > FAR_BRIGHTER * trace.brightness)
+    spots = (height > SURE * peaks.noise) & (height * peaks.width_px > FAR_BRIGHTER * _light(trace))
     return int(np.count_nonzero(spots)) >= LEAST_SPOTS and _are_scattered(
         peaks.places[brightest[spots]], trace.width_px
     )
+
+
+def _light(trace: Trace) -> float:
+    """Typical light of a trace, ADU per column, where it is seen without a gap for a quarter of the length at least."""
+    lit = np.pad(trace.flux > SEEN * trace.flux_err, 1).astype(int)
+    begins, ends = np.flatnonzero(np.diff(lit) == 1), np.flatnonzero(np.diff(lit) == -1)
+    longest = int(np.argmax(ends - begins)) if begins.size else 0
+    if begins.size == 0 or ends[longest] - begins[longest] < SHORTEST_SPECTRUM:
+        return trace.brightness
+    return float(np.median(trace.flux[begins[longest] : ends[longest]]))
 
 
 def _are_scattered(places: Doubles, width_px: float) -> bool:

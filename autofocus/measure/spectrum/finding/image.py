@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.finding.candidates import SURE, quantiles
 from autofocus.measure.spectrum.finding.sampling import ABSURD, BLOCKS, along
-from autofocus.measure.spectrum.finding.trace import WELL_SEEN, Trace
+from autofocus.measure.spectrum.finding.trace import Trace
 from autofocus.measure.spectrum.finding.votes import Votes, neighbour_noise
 from autofocus.model import Frame
 
@@ -26,8 +26,9 @@ STAR_WIDTHS = 2.0
 STEP = 2.0
 PEAKED = 20.0
 JUMP = 1.3
+BRIGHT = 10.0  # sigma of a typical part: no corner of a step is as bright
 FAR_JUMP = 5.0  # a star may be fainter than the sky whose edge is near
-NARROW_UPON = 0.25
+NARROW_UPON = 0.25  # of the width of what it may cross
 RIM = 0.8  # of a doughnut, the rims stand higher than the middle
 
 
@@ -71,7 +72,7 @@ def cross(one: Trace, other: Trace) -> bool:
     meet = []
     for trace, across in ((one, other), (other, one)):
         brightest = (int(np.argmax(trace.flux)) + 0.5) * trace.length / BLOCKS
-        at = float(across.center((across.length - 1) / 2))
+        at = across.place
         meet.append(abs(at - brightest) < 1.5 * trace.length / BLOCKS)
     return all(meet)
 
@@ -120,7 +121,7 @@ def _edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace]) -> float:
     width = trace.width_px
     profile, distance = _straightened(votes, trace, 1.5 * width + 10.0, np.argsort(trace.flux)[-BLOCKS // 4 :])
     for star in upon:
-        place = float(star.center((star.length - 1) / 2) - trace.center((trace.length - 1) / 2))
+        place = star.place - trace.place
         hidden = np.abs(distance - place) < STAR_WIDTHS * star.width_px
         if not hidden.all():
             profile[hidden] = np.interp(distance[hidden], distance[~hidden], profile[~hidden])
@@ -197,7 +198,7 @@ def is_step(votes: Votes, trace: Trace) -> bool:
     means = (total[size:] - total[:-size]) / size
     noise = 1.05 * float(np.median(np.abs(np.diff(profile)))) * np.sqrt(2.0 / size)
     jump = float(np.max(np.abs(means[size:] - means[:-size]), initial=0.0)) - 4.0 * noise
-    bright = trace.width_px < NARROWEST_BAND_PX and float(np.median(trace.flux / trace.flux_err)) > 2.0 * WELL_SEEN
+    bright = trace.width_px < NARROWEST_BAND_PX and float(np.median(trace.flux / trace.flux_err)) > BRIGHT
     times = FAR_JUMP if bright or trace.significance > SURE else JUMP
     return bool(max(abs(left - right) / STEP, jump / JUMP) > times / JUMP * height)
 

@@ -17,15 +17,15 @@ MOST_ACROSS = 0.25
 NARROW = 0.5  # of a lit piece of slit, what is no piece of it
 EDGES = 1.0  # widths of its ends, which are left out
 LEAST_ROWS = 16
-MOST_FOLLOWED = 7
-STEADY = 0.35
+MOST_FOLLOWED = 7  # more traces than that are an echelle or a lamp
+STEADY = 0.35  # of its sigma: a typical part of a trace lies no further off
 
 
 def apart(traces: list[Trace]) -> list[Trace]:
     """Brightest first, ridges that ended on the same trace only once."""
     kept: list[Trace] = []
     for trace in sorted(traces, key=lambda t: -t.brightness):
-        if not any(lies_on(trace, other) and trace.width_px >= NARROW * other.width_px for other in kept):
+        if not any(_lies_on(trace, other) and trace.width_px >= NARROW * other.width_px for other in kept):
             kept.append(trace)
     return kept
 
@@ -38,20 +38,20 @@ def without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
     """
     kept = list(traces)
     for wide in sorted(traces, key=lambda trace: -trace.width_px):
-        inside = [trace for trace in kept if trace.width_px < NARROW * wide.width_px and lies_on(trace, wide)]
+        inside = [trace for trace in kept if trace.width_px < NARROW * wide.width_px and _lies_on(trace, wide)]
         if not inside or wide not in kept:
             continue
         inside, chance = _own_light(votes, inside, wide)
         kept = [trace for trace in kept if trace not in chance]
         if not inside:
             continue
-        is_ring = len(inside) == 2 and abs(sum(_place(trace) - _place(wide) for trace in inside)) < 0.2 * wide.width_px
-        gone = [wide] if is_band(votes, wide, inside) and not is_ring else inside
+        is_ring = len(inside) == 2 and abs(sum(trace.place - wide.place for trace in inside)) < 0.2 * wide.width_px
+        gone = [wide] if _is_band(votes, wide, inside) and not is_ring else inside
         kept = [trace for trace in kept if trace not in gone]
     return kept
 
 
-def is_band(votes: Votes, wide: Trace, upon: Sequence[Trace] = ()) -> bool:
+def _is_band(votes: Votes, wide: Trace, upon: Sequence[Trace]) -> bool:
     """Whether it is an evenly lit piece of slit, where a star may be ``upon`` it: a star near its end hides that."""
     return max(edge_contrast(votes, wide), edge_contrast(votes, wide, upon)) > SEEINGS_ACROSS_LINES
 
@@ -63,11 +63,11 @@ def stars_upon(votes: Votes, traces: Sequence[Trace]) -> list[Trace]:
     """
     found: list[Trace] = []
     for wide in traces:
-        alone = not any(other.width_px < NARROW * wide.width_px and lies_on(other, wide) for other in traces)
+        alone = not any(other.width_px < NARROW * wide.width_px and _lies_on(other, wide) for other in traces)
         contrast = edge_contrast(votes, wide) if alone else 0.0
         if contrast > SEEINGS_ACROSS_LINES:
             reach = 0.5 * wide.width_px - EDGES * wide.width_px / contrast - 2.0
-            first, last = max(int(_place(wide) - reach), 0), min(int(_place(wide) + reach) + 1, votes.across)
+            first, last = max(int(wide.place - reach), 0), min(int(wide.place + reach) + 1, votes.across)
             found += [
                 trace for trace in _followed_within(votes, first, last) if trace.width_px < NARROW * wide.width_px
             ]
@@ -117,10 +117,6 @@ def _own_light(votes: Votes, inside: list[Trace], wide: Trace) -> tuple[list[Tra
     return own, [trace for trace in inside if trace not in own]
 
 
-def lies_on(trace: Trace, wide: Trace) -> bool:
+def _lies_on(trace: Trace, wide: Trace) -> bool:
     """Whether a trace runs within the light of a wider one, at mid-frame."""
-    return abs(_place(trace) - _place(wide)) < 0.7 * wide.width_px
-
-
-def _place(trace: Trace) -> float:
-    return float(trace.center((trace.length - 1) / 2))
+    return abs(trace.place - wide.place) < 0.7 * wide.width_px

@@ -62,9 +62,14 @@ class Trace:
         return 0.5 * float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2])
 
     @property
+    def place(self) -> float:
+        """Centre at mid-length, px."""
+        return float(self.center((self.length - 1) / 2))
+
+    @property
     def is_steep(self) -> bool:
-        """Whether it has turned further than any line that is looked for: from star to star, say."""
-        return abs(self.slant_px) > MAX_SLANT * self.length + 0.5 * self.width_px
+        """Whether it has turned further than the lines looked for and its own width: from star to star, say."""
+        return abs(self.slant_px) > MAX_SLANT * self.length + self.width_px
 
     def inside(self, x: NDArray[np.generic] | float) -> bool:
         """Whether the centre lies on the frame at all ``x``."""

@@ -46,7 +46,7 @@ MOST_TRACES = 6
 ALIKE = 0.9
 ACROSS_THE_LONGER = 3.0
 ALL_EVEN = 4.0
-OUTSHINES = 10.0
+OUTSHINES = 10.0  # times: then a line as even as a lamp's is a star, and what lies across it a line of the sky
 SEEINGS_ACROSS_A_STAR = 28.0
 STEADY_LIGHT = 0.3
 IN_PLACES = "light in places but no continuous trace: a star field, an arc lamp, a bias or dark with glow or pattern"
@@ -122,7 +122,7 @@ def find_trace(frame: Frame, dispersion_axis: str) -> Verdict:
 
 
 def _glance(frame: Frame, axes: tuple[Axis, ...]) -> Trace | None:
-    """The clear trace; one as even as the lines of a lamp only where nothing else shows across it."""
+    """The clear trace; one as even as the lines of a lamp only where it outshines whatever shows across it."""
     votes = collect_votes(frame, axes[0], FEW)
     trace = clear_trace(votes) if votes is not None else None
     if trace is None or unevenness(trace.flux, trace.flux_err) >= EVEN:
@@ -251,9 +251,9 @@ def _reason(seen: list[_Seen]) -> str:
         if most.is_faint:
             return f"{most.comparable} faint ridges: the fixed pattern of a bias or a dark"
         return _many(most.comparable, most)
-    bent = max(seen, key=lambda one: orders(one.look.votes), default=None)
-    if bent is not None and orders(bent.look.votes) > MOST_TRACES:
-        return _many(orders(bent.look.votes), bent.look)
+    bent, along = max(((orders(one.look.votes), one.look) for one in seen), key=lambda pair: pair[0], default=(0, None))
+    if along is not None and bent > MOST_TRACES:
+        return _many(bent, along)
     if any(one.traces for one in seen):
         return "even lines across the dispersion and no trace along it: an arc lamp, a slit image or bad columns"
     lit = min((most_lamp_light(one.look.votes) / float(np.median(one.look.votes.noise)) for one in seen), default=0.0)

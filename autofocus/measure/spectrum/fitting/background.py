@@ -144,7 +144,7 @@ def _first_step(values: Doubles, error: float, level: float) -> int:
     last = values.size - 1
     if values.size < 3 * size:
         return last
-    change = _change(values, size)
+    change = change_of_means(values, size)
     noise = error * np.sqrt(2.0 / size)
     usual = median(change)
     spread = 1.4826 * median(np.abs(change - usual))
@@ -168,7 +168,7 @@ def _is_abrupt(values: Doubles, at: int, height: float) -> bool:
     return bool((values[at + 1 : at + 3].mean() - values[at - 3 : at - 1].mean()) / height >= 0.7)
 
 
-def _change(values: Doubles, size: int) -> Doubles:
+def change_of_means(values: Doubles, size: int) -> Doubles:
     """Mean of the next ``size`` values less that of the last ``size``."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     mean = (total[size:] - total[:-size]) / size

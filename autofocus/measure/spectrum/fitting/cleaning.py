@@ -135,7 +135,7 @@ def _column_flux(signal: Floats, star: Floats, core: Mask) -> tuple[Doubles, Dou
     highest = float(star.max(initial=0.0))
     star, signal = np.broadcast_to(star, signal.shape)[core], signal[core]
     top = star.max(axis=0, initial=0.0)
-    if not (top > max(LEAST_CORE * highest, 0.0)).all():  # what was fitted is not the star that was followed
+    if not (top > LEAST_CORE * highest).all():  # what was fitted is not the star that was followed
         return np.ones(signal.shape[1]), taken
     bright = star > 0.3 * top
     ratio = signal / np.where(bright, star, 1.0)

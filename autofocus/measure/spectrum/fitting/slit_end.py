@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
 
+from autofocus.measure.spectrum.fitting.background import change_of_means
+
 Doubles = NDArray[np.float64]
 
 INNER_WIDTHS, INNER_PX = 1.0, 3.0  # about the trace, where the star's own light falls off
@@ -50,7 +52,7 @@ def _stands_out(core: Doubles, aside: Doubles, dark: Doubles, error: float) -> b
     if min(core.size, aside.size, dark.size) == 0:
         return False
     level = float(np.median(aside))
-    least = max(UNEVEN * (level - float(dark.min())), FALL_SIGMAS * error / np.sqrt(core.size))
+    least = max(UNEVEN * (level - float(np.median(dark))), FALL_SIGMAS * error / np.sqrt(core.size))
     return bool(core.mean() - level > least)
 
 
@@ -70,18 +72,16 @@ def _last_lit(values: Doubles, across: Doubles, error: float) -> int | None:
     pieces = values[: values.size // LEAST_PX * LEAST_PX].reshape(-1, LEAST_PX).mean(axis=1)
     if np.ptp(pieces) < STEP_SIGMAS * error * np.sqrt(2.0 / BLURS_PX[-1]):  # most profiles are level
         return None
-    total = np.concatenate([[0.0], np.cumsum(values)])
     for blur in BLURS_PX:
         if values.size < 2 * blur + LEAST_BEFORE:
             break
-        mean = (total[blur:] - total[:-blur]) / blur
-        change = mean[blur:] - mean[:-blur]
+        change = change_of_means(values, blur)
         steepest = (change == minimum_filter1d(change, blur + 1)) & (
             change < -STEP_SIGMAS * error * np.sqrt(2.0 / blur)
         )
         for at in np.flatnonzero(steepest):
             if _is_end(values, int(at), blur, float(change[at]), float(across[:LEAST_PX].mean())):
-                lit = values[: at + blur] > values[: at + 1].mean() + CLEAR_OF_END * change[at] - 2.0 * error
+                lit = values[: at + blur] > np.median(values[: at + 1]) + CLEAR_OF_END * change[at] - 2.0 * error
                 last = int(np.flatnonzero(lit)[-1]) if lit.any() else 0
                 return max(last - int(np.ceil(FARTHER * (at + blur - last))), 0)
     return None
@@ -95,10 +95,10 @@ def _before_a_change(values: Doubles, error: float, width_px: float) -> int | No
     size = max(LEAST_PX, int(width_px))
     if values.size < 4 * size:
         return None
-    far, near, before = values[-size // 2 :], values[-2 * size : -size], values[-13 * size // 4 : -9 * size // 4]
-    change = abs(float(near.mean() - far.mean()))
-    is_sure = change > FALL_SIGMAS * error * np.sqrt(1.0 / near.size + 1.0 / far.size)
-    is_slope = change < SLOPE * abs(before.mean() - near.mean())
+    last = values[-size // 2 :], values[-2 * size : -size], values[-13 * size // 4 : -9 * size // 4]
+    far, near, before = (float(np.median(rows)) for rows in last)  # a hot row has no say
+    is_sure = abs(near - far) > 1.25 * FALL_SIGMAS * error * np.sqrt(3.0 / size)
+    is_slope = abs(near - far) < SLOPE * abs(before - near)
     return values.size - 1 - 2 * size if is_sure and not is_slope else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autofocus.measure.spectrum.fitting.background import median, straight_span
 from autofocus.measure.spectrum.fitting.belief import Doubt
@@ -69,24 +68,16 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
 
     Once more where the width was far from the one that the strip was cleaned with.
     """
-    first = uncleaned(strip, width_px)
-    scatter = _pixel_scatter(first)
-    lit = _lit(first, scatter, width_px)
-    if not lit.all():
-        strip = replace(strip, values=np.where(lit[:, None], strip.values, np.float32(np.nan)))
-        first = uncleaned(strip, width_px)
-        scatter = _pixel_scatter(first)
-    steep = _steep_bow(first, width_px, scatter)
-    if steep.curvature != 0.0:
-        strip = _without(strip, steep)
-        first = uncleaned(strip, width_px)
-        scatter = _pixel_scatter(first)
-    second = () if neighbours else _peak_beside(first, width_px, scatter)
+    first, scatter, steep = _prepared(strip, width_px)
+    strip = first.strip
+    seen = strip.offsets[np.isfinite(first.profile)]
+    neighbours = tuple(place for place in neighbours if seen.size and seen[0] <= place <= seen[-1])
+    second = () if neighbours else peak_beside(strip.offsets, first.profile, _median_noise(first, scatter), width_px)
     neighbours = neighbours or second
     cleaned, used = _first_cleaned(first, width_px, neighbours)
     width_px = width_px if used is None else used.rough_width
     span = _span(cleaned, width_px)
-    curved = _bow(cleaned, span, width_px)
+    curved = _bow(cleaned, span, width_px, neighbours)
     if curved.curvature != 0.0:
         strip = _without(strip, curved)
         cleaned, used = _first_cleaned(uncleaned(strip, width_px), width_px, neighbours)
@@ -113,6 +104,24 @@ def fit_strip(strip: Strip, width_px: float, neighbours: tuple[float, ...]) -> F
     return FittedStrip(cleaned, found.fit, span, found.doubt, curved)
 
 
+def _prepared(strip: Strip, width_px: float) -> tuple[CleanStrip, float, Bow]:
+    """The lit rows about the trace, for a first look, the noise of their pixels, ADU, and the steep bow taken off."""
+    first = uncleaned(strip, width_px)
+    scatter = _pixel_scatter(first)
+    offsets = strip.offsets
+    low, high = slit_ends(offsets, first.profile, _median_noise(first, scatter), width_px)
+    if (low, high) != (offsets[0], offsets[-1]):
+        lit = (offsets >= low) & (offsets <= high)
+        strip = replace(strip, values=np.where(lit[:, None], strip.values, np.float32(np.nan)))
+        first = uncleaned(strip, width_px)
+        scatter = _pixel_scatter(first)
+    steep = _steep_bow(first, width_px, scatter)
+    if steep.curvature != 0.0:
+        first = uncleaned(_without(strip, steep), width_px)
+        scatter = _pixel_scatter(first)
+    return first, scatter, steep
+
+
 def _likelier(found: _Found | None, other: _Found | None) -> _Found | None:
     """The one of two that what is seen speaks for; the first where they do not tell of the same samples."""
     if found is None or other is None:
@@ -125,17 +134,11 @@ def _without(strip: Strip, curved: Bow) -> Strip:
     return replace(strip, values=strip.values - curved.at(strip.offsets).astype(np.float32)[:, None])
 
 
-def _lit(first: CleanStrip, scatter: float, width_px: float) -> NDArray[np.bool_]:
-    """The rows of the piece of slit on which the trace stands, as far as its ends are seen."""
-    offsets = first.strip.offsets
-    low, high = slit_ends(offsets, first.profile, 1.25 * scatter / np.sqrt(first.strip.columns.size), width_px)
-    return np.asarray((offsets >= low) & (offsets <= high))
-
-
 def _steep_bow(first: CleanStrip, width_px: float, scatter: float) -> Bow:
     """A bow of the medians so steep that at the ends of the strip cleaning would take the rows for impossible ones."""
-    offsets, least = first.strip.offsets, REJECT_SIGMAS * scatter
-    outer = first.profile[(np.abs(offsets) > INNER_WIDTHS * width_px + INNER_PX) & np.isfinite(first.profile)]
+    known = np.isfinite(first.profile)
+    offsets, least = first.strip.offsets[known], REJECT_SIGMAS * scatter
+    outer = first.profile[known][np.abs(offsets) > INNER_WIDTHS * width_px + INNER_PX]
     if outer.size == 0 or np.ptp(outer) < 0.5 * least:  # the most of a parabola lies in its outer half
         return Bow()
     steep = _bow(first, _span(first, width_px), width_px)
@@ -148,10 +151,9 @@ def _pixel_scatter(first: CleanStrip) -> float:
     return 1.4826 * median(away[np.isfinite(away)])
 
 
-def _peak_beside(first: CleanStrip, width_px: float, scatter: float) -> tuple[float, ...]:
-    """The second peak of the medians of the columns."""
-    noise = 1.25 * scatter / np.sqrt(first.strip.columns.size)
-    return peak_beside(first.strip.offsets, first.profile, noise, width_px)
+def _median_noise(first: CleanStrip, scatter: float) -> float:
+    """Noise of the median of a row, ADU."""
+    return 1.25 * scatter / float(np.sqrt(first.strip.columns.size))
 
 
 def _first_cleaned(
@@ -208,10 +210,13 @@ def _span(cleaned: CleanStrip, width_px: float) -> tuple[int, int]:
     return straight_span(cleaned.strip.offsets, cleaned.profile, _row_noise(cleaned), inner_px)
 
 
-def _bow(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Bow:
-    """How the background of the averaged profile curves."""
+def _bow(cleaned: CleanStrip, span: tuple[int, int], width_px: float, neighbours: tuple[float, ...] = ()) -> Bow:
+    """How the background of the averaged profile curves, away from the star and its known neighbours."""
     inner_px = INNER_WIDTHS * width_px + INNER_PX
-    return bow(cleaned.strip.offsets, cleaned.profile, _row_noise(cleaned), span, width_px, inner_px)
+    offsets, profile = cleaned.strip.offsets, cleaned.profile.copy()
+    for place in neighbours:
+        profile[np.abs(offsets - place) < inner_px] = np.nan
+    return bow(offsets, profile, _row_noise(cleaned), span, width_px, inner_px)
 
 
 def _samples(cleaned: CleanStrip, span: tuple[int, int], width_px: float) -> Samples:
@@ -247,10 +252,8 @@ def _fit_cleaned(
         place, bad = unexplained(samples, fit, cleaned.noise, BRIGHT)
         if left == 0 or (place is None and not bad.any()):
             rich = with_ripples(fit, samples, cleaned.noise)
-            if np.isnan(rich.rough_width):  # they are no better than what is left is
+            if np.isnan(rich.rough_width):  # nothing would be left of the star
                 rich = fit
-            if np.isnan(rich.rough_width):
-                return None  # there is no peak
             place, bad = unexplained(samples, rich, cleaned.noise)
             if left == 0 or (place is None and not bad.any()):
                 return _Found(rich, fit, replace(doubt, missed_px=missed_width(rich, samples, cleaned.noise)))
