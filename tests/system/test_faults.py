@@ -99,11 +99,19 @@ class Ended:
     truth: dict[str, Any]
 
 
+class OwnBench(Bench):
+    """A bench that no run beside takes for its own which it has lost: they look for it by its number."""
+
+    def unique_id(self, device: str) -> str:
+        """Its own for every bench, though their seeds are the same."""
+        return f"{super().unique_id(device)}-{id(self)}"
+
+
 def run(folder: Path, case: Case) -> Ended:
     """Focus on a bench with the fault, in a process of its own."""
     folder.mkdir()
     options = BenchOptions(speed=case.speed, sensor_px=(800, 300), cooling_c_per_h=0.0)
-    bench = Bench("starex", 3, options=options)
+    bench = OwnBench("starex", 3, options=options)
     start = bench.focuser.position(0.0)
     with FaultyBenchServer(bench, case.faults) as server:
         quick = ("camera.download_timeout_s=4", "focuser.move_timeout_s=3", "focuser.settle_s=0.15", *case.settings)
