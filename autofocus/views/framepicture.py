@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -121,19 +121,26 @@ def _captioned(shown: Image, text: str) -> Image:
     from PIL import Image, ImageDraw
 
     font = text_font(TEXT_PX)
-    lines = [""]
-    for part in text.split(" | "):
-        longer = f"{lines[-1]} | {part}" if lines[-1] else part
-        if lines[-1] and font.getlength(longer) > shown.width - 12:
-            lines.append(part)
-        else:
-            lines[-1] = longer
+    lines = broken(text, shown.width - 12, font.getlength)
     whole = Image.new("RGB", (shown.width, shown.height + (TEXT_PX + 5) * len(lines) + 6))
     whole.paste(shown)
     ImageDraw.Draw(whole).multiline_text(
         (6, shown.height + 3), "\n".join(lines), font=font, fill=CAPTION_COLOUR, spacing=5
     )
     return whole
+
+
+def broken(text: str, room: float, length: Callable[[str], float]) -> list[str]:
+    """The text in lines no longer than ``room``: whole parts of it, a part that is longer itself between its words."""
+    lines = [""]
+    for part in text.split(" | "):
+        for number, piece in enumerate([part] if length(part) <= room else part.split(" ")):
+            longer = f"{lines[-1]}{' ' if number else ' | '}{piece}" if lines[-1] else piece
+            if lines[-1] and length(longer) > room:
+                lines.append(piece)
+            else:
+                lines[-1] = longer
+    return lines
 
 
 def text_font(size: int) -> FreeTypeFont | ImageFont:

@@ -11,7 +11,7 @@ from autofocus.model import FocusCurves, Frame, Measurement
 from autofocus.ports import FramePicture
 from autofocus.views.curvepicture import LEFT, RIGHT, TOP, colour_of, figure_png, ticks
 from autofocus.views.figures import COLOURS, focus_figure
-from autofocus.views.framepicture import TRACE_COLOUR, WINDOW_COLOUR, dashes, framepicture_png
+from autofocus.views.framepicture import TRACE_COLOUR, WINDOW_COLOUR, broken, dashes, framepicture_png
 from autofocus.views.strips import cut_strip, profile_points
 from tests.views.conftest import BEST_AT, CURVES, SERIES, measurement, picture
 
@@ -118,3 +118,13 @@ def test_the_places_where_an_arcs_lines_were_measured_are_ringed(axis):
         distance = np.hypot(rows - cell.across_px, columns + 450 * cell.column - cell.along_px)
         assert distance.size > 4 * radius
         assert np.abs(distance - radius).max() < 2.0
+
+
+def test_a_caption_is_broken_between_its_parts_and_a_long_part_between_its_words() -> None:
+    text = "a.fits: FWHM = 4.96px | NSIG = 51.67 | SNR 16"
+    assert broken(text, 30, len) == ["a.fits: FWHM = 4.96px", "NSIG = 51.67 | SNR 16"]
+    verdict = "field.fits: FWHM = n/a | light in places but no continuous trace: the frame shows stars | no_trace"
+    lines = broken(verdict, 40, len)
+    assert max(map(len, lines)) <= 40
+    assert " ".join(lines).replace(" | ", " ").split() == verdict.replace(" | ", " ").split()
+    assert broken("unbreakable-and-long", 5, len) == ["unbreakable-and-long"]
