@@ -35,16 +35,17 @@ def test_a_bright_star_with_others_on_the_slit(width, others, flux):
         assert light == pytest.approx(0.8 * flux, abs=3.5 * error + 0.02 * flux)
 
 
-@pytest.mark.parametrize("shape", [(300, 300), (360, 480)])
-def test_a_bright_flat_star_is_not_left_for_a_faint_line_across_it(shape):
+@pytest.mark.parametrize(("shape", "vertical"), [((300, 300), False), ((300, 300), True), ((360, 480), False)])
+def test_a_bright_flat_star_is_not_left_for_a_faint_line_across_it(shape, vertical):
     """Its spectrum may be as even as the line of a lamp: over few nanometres most are."""
     for seed in (1, 2, 3):
         scene = Scene(shape=shape, seed=seed).sky(2.0, slit=(0.25 * shape[0], 0.75 * shape[0]))
-        scene.lines((0.31,), 40.0, (0.25 * shape[0], 0.75 * shape[0]), tilt=6.0)
+        line = 7.0 * np.exp(-0.5 * np.square((scene.x - 0.31 * shape[1] - 0.01 * scene.rows) / 1.3))
+        scene.add(line * (0.3 + 1.4 * scene.rows / shape[0]))  # uneven, as a star's spectrum is
         scene.star(0.45 * shape[0], 2000.0, 4.0, spectrum=1.0 - 0.04 * scene.u)
-        verdict = find_trace(scene.frame(), "auto")
+        verdict = find_trace(scene.frame(vertical=vertical), "auto")
         assert verdict.trace is not None
-        assert verdict.trace.axis == "x"
+        assert verdict.trace.axis == ("y" if vertical else "x")
         assert float(verdict.trace.center(0.5 * shape[1])) == pytest.approx(0.45 * shape[0], abs=1.0)
 
 
@@ -85,3 +86,13 @@ def test_a_short_spectrum_among_shorter_ones_is_no_chance_line(seed):
     verdict = find_trace(scene.frame(), "auto")
     assert verdict.trace is not None
     assert verdict.trace.place == pytest.approx(150.0, abs=0.5)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_star_near_the_end_of_a_slit_brighter_than_it_is_no_corner_of_a_step(seed):
+    scene = Scene(shape=(254, 1024), seed=seed).sky(140.0, 10, 900.0, (21.0, 114.0), 2.3)
+    scene.star(52.0, 480.0, 11.0, slant=-4, spectrum=scene.response)
+    verdict = find_trace(scene.frame(), "auto")
+    assert verdict.trace is not None, verdict.reason
+    assert verdict.trace.axis == "x"
+    assert verdict.trace.place == pytest.approx(52.0, abs=1.5)

@@ -28,7 +28,6 @@ PEAKED = 20.0
 JUMP = 1.3
 BRIGHT = 10.0  # sigma of a typical part: no corner of a step is as bright
 FAR_JUMP = 5.0  # a star may be fainter than the sky whose edge is near
-NARROW_UPON = 0.25  # of the width of what it may cross
 RIM = 0.8  # of a doughnut, the rims stand higher than the middle
 
 
@@ -47,15 +46,11 @@ def join_rims(traces: list[Trace]) -> list[Trace]:
 
 
 def without_crossing(traces: list[Trace]) -> list[Trace]:
-    """Brightest first, without lines that cross a brighter one: spectra of one slit never do; lines on a ring may.
-
-    A star that leans may cross the middle of a piece of slit many times wider.
-    """
+    """Brightest first, without lines that cross a brighter one: spectra of one slit never do; lines on a ring may."""
     kept: list[Trace] = []
     for trace in traces:
         x = np.linspace(0.0, trace.length - 1.0, BLOCKS)
-        alike = [other for other in kept if trace.width_px > NARROW_UPON * other.width_px]
-        if not any(np.ptp(np.sign(trace.center(x) - other.center(x))) > 0 for other in alike):
+        if not any(np.ptp(np.sign(trace.center(x) - other.center(x))) > 0 for other in kept):
             kept.append(trace)
     return kept
 
@@ -130,8 +125,7 @@ def _edge_contrast(votes: Votes, trace: Trace, upon: Sequence[Trace]) -> float:
     if min(part.sum() for part in (inner, *sides)) < 4:
         return 0.0
     top, base = float(np.median(profile[inner])), max(float(np.median(profile[side])) for side in sides)
-    most = quantiles(profile[np.abs(distance) < 0.5 * width], 0.75)[0]  # not of a star upon it
-    if quantiles(profile[inner], 0.1)[0] - base < 0.6 * (most - base):
+    if quantiles(profile[inner], 0.1)[0] - base < 0.6 * (profile.max() - base):
         return 0.0
     scaled = (profile - base) / max(top - base, 1e-9)
     above = np.flatnonzero(scaled > 0.5)

@@ -46,14 +46,9 @@ def without_nested(votes: Votes, traces: list[Trace]) -> list[Trace]:
         if not inside:
             continue
         is_ring = len(inside) == 2 and abs(sum(trace.place - wide.place for trace in inside)) < 0.2 * wide.width_px
-        gone = [wide] if _is_band(votes, wide, inside) and not is_ring else inside
+        gone = inside if is_ring or edge_contrast(votes, wide, inside) <= SEEINGS_ACROSS_LINES else [wide]
         kept = [trace for trace in kept if trace not in gone]
     return kept
-
-
-def _is_band(votes: Votes, wide: Trace, upon: Sequence[Trace]) -> bool:
-    """Whether it is an evenly lit piece of slit, where a star may be ``upon`` it: a star near its end hides that."""
-    return max(edge_contrast(votes, wide), edge_contrast(votes, wide, upon)) > SEEINGS_ACROSS_LINES
 
 
 def stars_upon(votes: Votes, traces: Sequence[Trace]) -> list[Trace]:
